@@ -1,0 +1,297 @@
+"""The `faro` command."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from rag.errors import ChatModelError, FaroError, IndexUnavailableError, IngestError, QuestionError, SettingsError
+
+if TYPE_CHECKING:
+    from rag.settings import Settings
+    from rag.types import Question
+
+# What the exit code says. Commands import what they need when they run: `faro --help` must not wait for a model.
+EXIT_CODES: dict[int, str] = {
+    0: "done; for `ask`: the handbook answers",
+    1: "something else failed; the message says what",
+    2: "the command line, a setting or the question cannot be taken",
+    3: "`ask`: the handbook does not say; `search`: nothing found",
+    4: "there is no usable index: run `faro ingest`",
+    5: "the handbook could not be ingested",
+    6: "the chat model failed",
+}
+EXIT_FAILED, EXIT_USAGE, EXIT_NOT_FOUND, EXIT_NO_INDEX, EXIT_INGEST, EXIT_CHAT_MODEL = range(1, 7)
+EXIT_OF_ERROR: tuple[tuple[type[FaroError], int], ...] = (
+    (SettingsError, EXIT_USAGE),
+    (QuestionError, EXIT_USAGE),
+    (IndexUnavailableError, EXIT_NO_INDEX),
+    (IngestError, EXIT_INGEST),
+    (ChatModelError, EXIT_CHAT_MODEL),
+)
+
+SECONDS_OF_GRACE = 5  # for answers under way when the server is told to stop
+LOGGED_PACKAGES = ("api", "rag", "ingest", "uvicorn")
+MOST_STDIN_BYTES = 64 * 1024
+
+EPILOG = "Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items()) + "."
+
+app = typer.Typer(
+    help="Ask the company handbook, in Spanish or English, and get cited answers. Offline.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on standard output.")]
+HostOption = Annotated[str | None, typer.Option(help="Address to listen on (FARO_HOST).", show_default=False)]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Build everything again, even where most pages would vanish.")
+]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; always ends with SystemExit, its code one of EXIT_CODES."""
+    _print_anything()
+    try:
+        app(args=list(arguments) if arguments is not None else None, prog_name="faro")
+    except FaroError as error:
+        typer.echo(f"faro: {error}", err=True)
+        sys.exit(next((code for kind, code in EXIT_OF_ERROR if isinstance(error, kind)), EXIT_FAILED))
+
+
+def _print_anything() -> None:
+    """A terminal that cannot show a character gets a question mark, not a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("faro-handbook"))
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def ingest(
+    directory: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="The handbook's folder (FARO_HANDBOOK).", show_default=False)
+    ] = None,
+    force: ForceOption = False,
+    include_drafts: Annotated[
+        bool, typer.Option("--include-drafts", help="Index pages marked as drafts too (FARO_INCLUDE_DRAFTS).")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the index equal to a folder of Markdown. Only what changed is read again."""
+    settings = _settings(handbook=directory, include_drafts=include_drafts or None)
+    from dataclasses import asdict
+
+    from ingest.sync import ingest as make_index
+
+    from api.output import show_progress, show_report
+    from rag.embedding import load_encoder
+
+    with show_progress() as progress:
+        report = make_index(settings, load_encoder(settings.encoder), force=force, progress=progress)
+    if as_json:
+        _print_json(asdict(report))
+    else:
+        show_report(report)
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="The question; - reads it from standard input.")],
+    language: Annotated[
+        Literal["auto", "es", "en"], typer.Option(help="Language of the answer; auto: the question's.")
+    ] = "auto",
+    audience: Annotated[
+        Literal["candidate", "employee", "recruiter"] | None, typer.Option(help="Who asks.", show_default=False)
+    ] = None,
+    k: Annotated[int | None, typer.Option("-k", min=1, max=50, help="Passages to read.", show_default=False)] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Answer a question from the index, with its sources."""
+    settings = _settings()
+    asked = _question(question, settings, language=language, audience=audience, k=k)
+    from rag.assemble import Engine
+
+    from api.output import show_answer
+    from api.schema import AskResponse
+
+    answer = Engine(settings).ask(asked)
+    if as_json:
+        _print_json(AskResponse.model_validate(answer).model_dump(mode="json"))
+    else:
+        show_answer(answer)
+    if answer.status == "not_found":
+        raise typer.Exit(EXIT_NOT_FOUND)
+
+
+@app.command()
+def search(
+    query: Annotated[str, typer.Argument(help="What to look for; - reads it from standard input.")],
+    k: Annotated[int, typer.Option("-k", min=1, max=100, help="Sections to show.")] = 10,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the sections nearest to a query, best first."""
+    settings = _settings()
+    text = _text(query, settings)
+    from rag.assemble import Engine
+
+    from api.output import show_hits
+    from api.schema import SearchHit, SearchResponse
+
+    engine = Engine(settings)
+    hits = engine.search(text, k)
+    if as_json:
+        found = [SearchHit.model_validate(hit) for hit in hits]
+        version = engine.status()["index_version"]
+        _print_json(SearchResponse(hits=found, index_version=version).model_dump(mode="json"))
+    else:
+        show_hits(hits)
+    if not hits:
+        raise typer.Exit(EXIT_NOT_FOUND)
+
+
+@app.command()
+def serve(
+    host: HostOption = None,
+    port: Annotated[int | None, typer.Option(help="Port of the API (FARO_PORT).", show_default=False)] = None,
+) -> None:
+    """Serve the HTTP API."""
+    settings = _settings(host=host, port=port)
+    from api.supervise import check_port
+
+    check_port(settings.host, settings.port, "FARO_PORT or --port")
+    _log_to_stderr(settings.log_level)
+    import uvicorn
+    from rag.assemble import Engine
+
+    from api.app import create_app
+
+    uvicorn.run(
+        create_app(Engine(settings), settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,  # it would log queries; the application logs a line per request without them
+        server_header=False,
+        timeout_graceful_shutdown=SECONDS_OF_GRACE,
+    )
+
+
+@app.command()
+def ui(
+    port: Annotated[int | None, typer.Option(help="Port of the chat page (FARO_UI_PORT).", show_default=False)] = None,
+) -> None:
+    """Serve the chat page; it speaks to the API at FARO_API_URL."""
+    settings = _settings(ui_port=port)
+    from api.supervise import chat_service, check_port, run_together
+
+    check_port(settings.host, settings.ui_port, "FARO_UI_PORT or --port")
+    run_together([chat_service(settings)], lambda service: _announce(service.name, service.address))
+
+
+@app.command()
+def up(
+    handbook: Annotated[
+        Path | None, typer.Option(help="The handbook's folder (FARO_HANDBOOK).", show_default=False)
+    ] = None,
+    host: HostOption = None,
+    port: Annotated[int | None, typer.Option(help="Port of the API (FARO_PORT).", show_default=False)] = None,
+    ui_port: Annotated[
+        int | None, typer.Option(help="Port of the chat page (FARO_UI_PORT).", show_default=False)
+    ] = None,
+    force: ForceOption = False,
+) -> None:
+    """Ingest what changed, then serve the API and the chat page until Ctrl-C."""
+    settings = _settings(handbook=handbook, host=host, port=port, ui_port=ui_port)
+    from api.supervise import api_service, chat_service, check_port, faro_command, run_together
+
+    check_port(settings.host, settings.port, "FARO_PORT or --port")
+    check_port(settings.host, settings.ui_port, "FARO_UI_PORT or --ui-port")
+    ingested = subprocess.run(faro_command("ingest", str(settings.handbook), *["--force"] * force), check=False)
+    if ingested.returncode:
+        raise typer.Exit(ingested.returncode)
+    services = [api_service(settings), chat_service(settings)]
+    run_together(services, lambda service: _announce(service.name, service.address))
+
+
+def _announce(name: str, address: str) -> None:
+    typer.echo(f"{name}: {address}")
+
+
+def _settings(**overrides: Any) -> Settings:
+    from rag.settings import load_settings
+
+    return load_settings(**overrides)
+
+
+def _question(
+    text: str,
+    settings: Settings,
+    *,
+    language: Literal["auto", "es", "en"],
+    audience: Literal["candidate", "employee", "recruiter"] | None,
+    k: int | None,
+) -> Question:
+    from rag.types import Question
+
+    options: dict[str, Any] = {} if k is None else {"k": k}
+    spoken = None if language == "auto" else language
+    return Question(_text(text, settings), language=spoken, audience=audience, **options)
+
+
+def _text(argument: str, settings: Settings) -> str:
+    """The question given as ``argument``, or on standard input for ``-``. Raises QuestionError."""
+    from api.schema import clean_text
+
+    given = argument
+    if argument == "-":
+        given = sys.stdin.buffer.read(MOST_STDIN_BYTES).decode("utf-8", errors="replace")
+    text = clean_text(given)
+    if not text:
+        raise QuestionError("the question is empty")
+    if len(text) > settings.max_question_chars:
+        limit = settings.max_question_chars
+        raise QuestionError(f"the question has {len(text)} characters; at most {limit} are taken")
+    return text
+
+
+def _print_json(value: object) -> None:
+    import json
+
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def _log_to_stderr(level: str) -> None:
+    """Log the product's own packages; other libraries only warn, since their debug output quotes questions."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    for package in LOGGED_PACKAGES:
+        logging.getLogger(package).setLevel(level.upper())
+
+
+if __name__ == "__main__":
+    main()

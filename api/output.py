@@ -1,0 +1,169 @@
+"""What the command line shows a person: answers with their sources, hits, the ingest's progress and summary."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from api.schema import clean_text
+
+if TYPE_CHECKING:
+    from ingest.sync import IngestReport
+
+    from rag.types import Answer, Citation, Hit
+
+Progress = Callable[[str, int, int], None]
+
+SECONDS_BETWEEN_LINES = 2.0  # progress where no bar can be drawn, such as a log
+LONGEST_EXCERPT = 240  # characters of a hit: enough to recognise it in a list
+MOST_SKIPPED_SHOWN = 20  # files named one by one: --json lists them all
+
+TEXTS = {
+    "es": {
+        "sources": "Fuentes",
+        "nearest": "Secciones más cercanas",
+        "draft": "borrador",
+        "wip": "en elaboración",
+        "updated": "actualizado",
+    },
+    "en": {
+        "sources": "Sources",
+        "nearest": "Nearest sections",
+        "draft": "draft",
+        "wip": "work in progress",
+        "updated": "updated",
+    },
+}
+
+
+def show_answer(answer: Answer, stream: TextIO | None = None) -> None:
+    """Print the answer, then what it stands on: page, section, file, lines, address and quote."""
+    console = _console(stream)
+    texts = TEXTS[answer.language]
+    _line(console, answer.text)
+    if answer.notice:
+        _line(console, "", answer.notice, style="yellow")
+    shown, heading = (answer.citations, "sources") if answer.citations else (answer.consulted, "nearest")
+    if shown:
+        _line(console, "", texts[heading], style="bold")
+    for citation in shown:
+        _show_citation(console, citation, texts)
+
+
+def _show_citation(console: Console, citation: Citation, texts: dict[str, str]) -> None:
+    marks = [texts["draft"]] * citation.draft + [texts["wip"]] * citation.wip
+    if citation.updated:
+        marks.append(f"{texts['updated']} {citation.updated}")
+    _line(console, f"[{citation.id}] {_trail(citation.breadcrumb or (citation.title,))}", style="cyan")
+    _line(console, f"    {_place(citation.path, citation.start_line, citation.end_line)}", *_indented(marks))
+    _line(console, f"    {citation.url}", style="dim")
+    _line(console, *(f"    > {line}" for line in citation.quote.splitlines() if line.strip()))
+
+
+def show_hits(hits: Sequence[Hit], stream: TextIO | None = None) -> None:
+    """Print search results, best first: score, section, file and lines, address, the beginning of the text."""
+    console = _console(stream)
+    for number, hit in enumerate(hits, start=1):
+        chunk = hit.chunk
+        _line(console, f"{number}. {hit.score:.2f}  {_trail(chunk.breadcrumb or (chunk.title,))}", style="cyan")
+        _line(console, f"    {_place(chunk.path, chunk.span.start_line, chunk.span.end_line)}")
+        _line(console, f"    {chunk.url}", style="dim")
+        excerpt = " ".join(chunk.text.split())
+        _line(console, f"    {excerpt[:LONGEST_EXCERPT]}{'…' if len(excerpt) > LONGEST_EXCERPT else ''}")
+
+
+def show_report(report: IngestReport, stream: TextIO | None = None) -> None:
+    """Print what an ingest did."""
+    console = _console(stream)
+    if report.changed_index:
+        _line(
+            console,
+            f"{_count(report.pages)} pages, {_count(report.chunks)} chunks: {_count(report.added)} pages added, "
+            f"{_count(report.changed)} changed, {_count(report.removed)} removed ({report.seconds:.1f} s)",
+            style="green",
+        )
+    else:
+        _line(
+            console,
+            f"Nothing changed: {_count(report.pages)} pages, {_count(report.chunks)} chunks ({report.seconds:.1f} s)",
+            style="green",
+        )
+    left_out = [*(("failed", item) for item in report.failed), *(("skipped", item) for item in report.skipped)]
+    for what, item in left_out[:MOST_SKIPPED_SHOWN]:
+        _line(console, f"  {what}: {item.path}: {item.reason}", style="yellow")
+    if len(left_out) > MOST_SKIPPED_SHOWN:
+        _line(console, f"  and {len(left_out) - MOST_SKIPPED_SHOWN} more (--json lists them all)", style="yellow")
+
+
+@contextmanager
+def show_progress(stream: TextIO | None = None) -> Iterator[Progress]:
+    """A function to report (stage, done, total) to: a bar on a terminal, a line every two seconds elsewhere."""
+    stream = stream or sys.stderr
+    if not stream.isatty():
+        yield _progress_lines(stream)
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=_console(stream), transient=True) as bars:
+        tasks = {}
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield report
+
+
+def _progress_lines(stream: TextIO) -> Progress:
+    last_stage = ""
+    last_time = 0.0
+
+    def report(stage: str, done: int, total: int) -> None:
+        nonlocal last_stage, last_time
+        now = time.monotonic()
+        if stage != last_stage or now - last_time >= SECONDS_BETWEEN_LINES:
+            stream.write(f"{stage}: {done}/{total}\n")
+            stream.flush()
+            last_stage, last_time = stage, now
+
+    return report
+
+
+def _console(stream: TextIO | None) -> Console:
+    return Console(file=stream, markup=False, emoji=False, highlight=False)
+
+
+def _line(console: Console, *lines: str, style: str | None = None) -> None:
+    for line in lines:
+        text = Text("\n".join(_printable(part) for part in line.split("\n")), style=style or "")
+        console.print(text, soft_wrap=not console.is_terminal)
+
+
+def _printable(line: str) -> str:
+    indent = len(line) - len(line.lstrip(" "))
+    return " " * indent + clean_text(line)
+
+
+def _indented(marks: Sequence[str]) -> list[str]:
+    return [f"    ({', '.join(marks)})"] if marks else []
+
+
+def _trail(breadcrumb: Sequence[str]) -> str:
+    return " › ".join(breadcrumb)
+
+
+def _place(path: str, start_line: int, end_line: int) -> str:
+    return f"{path}:{start_line}" if start_line == end_line else f"{path}:{start_line}-{end_line}"
+
+
+def _count(value: int | Sequence[object]) -> int:
+    return value if isinstance(value, int) else len(value)

@@ -1,0 +1,1 @@
+"""From a folder of Markdown to an index: sources, documents, chunks, synchronisation."""

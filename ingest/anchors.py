@@ -1,0 +1,115 @@
+"""Gives every heading of a page the id that its site generator gives it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from ingest.site import AnchorStyle
+
+_COUNTED = re.compile(r"(.*)_([0-9]+)", re.DOTALL)
+_HUGO_STYLES = {"github", "github-ascii", "blackfriday"}
+
+
+class AnchorRegistry:
+    """The heading ids of one page, unique as the site generator makes them. One registry per page.
+
+    Sources of the rules: Python-Markdown's toc extension (documented outputs of `slugify` and `unique`),
+    pymdownx.slugs' documentation, and Hugo's markup/goldmark (autoHeadingIDType).
+    """
+
+    def __init__(self, kind: str, style: AnchorStyle | None = None) -> None:
+        """``kind`` is that of the site (`mkdocs`, `hugo`, `plain`); ``style`` is the site's own choice, if any."""
+        self._style = style or AnchorStyle("github" if kind == "hugo" else "toc")
+        self._used: set[str] = set()
+
+    @property
+    def wants_source(self) -> bool:
+        """Whether the id is made from the heading as written, with its markup (Hugo), not from what a reader sees."""
+        return self._style.algorithm in _HUGO_STYLES
+
+    def reserve(self, ids: Iterable[str]) -> None:
+        """Takes ids given in the page (`{#id}`, `<a id>`) that no heading may get; MkDocs sees them all beforehand."""
+        self._used.update(identifier for identifier in ids if identifier)
+
+    def anchor(self, text: str, explicit: str | None) -> str:
+        """The id of the next heading: ``explicit`` if the author gave one, else one made from ``text``."""
+        if explicit:
+            self._used.add(explicit)
+            return explicit
+        slug = _slug(text, self._style)
+        unique = self._unique_hyphen(slug) if self.wants_source else self._unique_underscore(slug)
+        self._used.add(unique)
+        return unique
+
+    def _unique_underscore(self, slug: str) -> str:
+        while not slug or slug in self._used:
+            counted = _COUNTED.fullmatch(slug)
+            slug = f"{counted[1]}_{int(counted[2]) + 1}" if counted else f"{slug}_1"
+        return slug
+
+    def _unique_hyphen(self, slug: str) -> str:
+        base = slug or "heading"
+        candidate, count = base, 0
+        while candidate in self._used:
+            count += 1
+            candidate = f"{base}-{count}"
+        return candidate
+
+
+def _slug(text: str, style: AnchorStyle) -> str:
+    if style.algorithm == "pymdownx":
+        return _pymdownx_slug(text, style)
+    if style.algorithm == "blackfriday":
+        return _blackfriday_slug(text)
+    if style.algorithm in _HUGO_STYLES:
+        return _github_slug(text, ascii_only=style.algorithm == "github-ascii")
+    return _toc_slug(text, style.separator, keep_unicode=style.algorithm == "toc-unicode")
+
+
+def _toc_slug(text: str, separator: str, *, keep_unicode: bool) -> str:
+    if not keep_unicode:
+        text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii")
+    words = re.sub(r"[^\w\s-]", "", text).strip().lower()
+    return re.sub(rf"(?:{re.escape(separator)}|\s)+" if separator else r"\s+", lambda _: separator, words)
+
+
+def _pymdownx_slug(text: str, style: AnchorStyle) -> str:
+    slug = re.sub(r"</?[^>]*>", "", unicodedata.normalize(style.normalize, text)).strip()
+    if style.case == "lower":
+        slug = slug.lower()
+    elif style.case == "lower-ascii":
+        slug = re.sub(r"[A-Z]", lambda letter: letter[0].lower(), slug)
+    elif style.case == "fold":
+        slug = slug.casefold()
+    slug = re.sub(r"[^\w\- ]", "", slug).replace(" ", style.separator)
+    return quote(slug) if style.percent_encode else slug
+
+
+def _github_slug(text: str, *, ascii_only: bool) -> str:
+    if ascii_only:
+        text = without_accents(text).encode("ascii", "ignore").decode("ascii")
+    characters = []
+    for character in text.strip():
+        if character in "- ":
+            characters.append("-")
+        elif character == "_" or _is_letter_or(character, "Nd"):
+            characters.append(character.lower())
+    return "".join(characters)
+
+
+def _blackfriday_slug(text: str) -> str:
+    runs = "".join(character.lower() if _is_letter_or(character, "N") else " " for character in text)
+    return "-".join(runs.split())
+
+
+def _is_letter_or(character: str, category: str) -> bool:
+    return unicodedata.category(character).startswith(("L", category))
+
+
+def without_accents(text: str) -> str:
+    """``text`` with its diacritics removed (ñ becomes n), otherwise unchanged."""
+    bare = "".join(mark for mark in unicodedata.normalize("NFD", text) if unicodedata.category(mark) != "Mn")
+    return unicodedata.normalize("NFC", bare)

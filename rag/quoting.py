@@ -1,0 +1,145 @@
+"""The extractive answerer: a short frame in the question's language around verbatim handbook text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import groupby
+
+from rag.citations import CitationBook, section_name
+from rag.events import Cited, Delta, End, Part, Start, Task
+from rag.extractive import Quote, Selection
+from rag.frames import FRAMES
+from rag.types import Chunk, Hit, Language, Mode, Question, Status, Unit
+
+SUGGESTIONS = 3  # sections named when nothing was found: enough to go on, few enough to read
+QUESTION_ECHO_CHARACTERS = 80  # of the question, repeated when nothing was found
+
+_LIST_KINDS = frozenset({"item", "row", "term"})
+# Four spaces nest below "- " and below "1. " to "99. " alike in CommonMark.
+_INDENT = "    "
+_OWN_NUMBER = re.compile(r"(\d{1,4})[.)]\s")
+_LOOKS_LIKE_MARKER = re.compile(r"\[(\d{1,3})\]")
+# Words and figures only: no punctuation from which markup, a link or an address could be made.
+_PLAIN_WORD = re.compile(r"\d+(?:[.,:]\d+)+%?|[^\W_]+(?:['’-][^\W_]+)*%?")
+
+
+class ExtractiveAnswerer:
+    """Answers with the handbook's own words."""
+
+    def answer(self, task: Task) -> Iterator[Part]:
+        """Parts of the answer; ``not_found`` when the selection holds no quote."""
+        if task.selection.status == "not_found" or not task.selection.quotes:
+            yield from not_found_parts(task.question, task.language, task.selection.hits, mode="extractive")
+        else:
+            yield from _quoted_parts(task.selection, task.language)
+
+
+def not_found_parts(question: Question, language: Language, hits: tuple[Hit, ...], *, mode: Mode) -> Iterator[Part]:
+    """Says what was looked for and that the handbook does not tell, and names the nearest sections."""
+    frames = FRAMES[language]
+    consulted = CitationBook().consulted(hits)
+    echo = plain_echo(question.text)
+    quoted = frames["open_quote"] + echo + frames["close_quote"]
+    text = frames["not_found"].format(question=quoted) if echo else frames["not_found_plain"]
+    names = dict.fromkeys(section_name(near.title, near.breadcrumb) for near in consulted)
+    if names:
+        nearest = "\n".join(f"- {_unmark(name)}" for name in list(names)[:SUGGESTIONS])
+        text += f"\n\n{frames['nearest']}\n\n{nearest}"
+    yield Start("not_found", mode)
+    yield Delta(text)
+    yield End("not_found", consulted)
+
+
+def plain_echo(text: str) -> str:
+    """The words of ``text`` without any markup, shortened at a word."""
+    echo = ""
+    for word in _PLAIN_WORD.findall(text):
+        if len(echo) + len(word) >= QUESTION_ECHO_CHARACTERS:
+            return f"{echo} …" if echo else word[: QUESTION_ECHO_CHARACTERS - 1] + "…"
+        echo = f"{echo} {word}".lstrip()
+    return echo
+
+
+def _quoted_parts(selection: Selection, language: Language) -> Iterator[Part]:
+    status: Status = "answered"
+    book = CitationBook()
+    yield Start(status, "extractive")
+    previous: Chunk | None = None
+    for quote in selection.quotes:
+        if previous is None or section_of(previous) != section_of(quote.chunk):
+            frame = section_frame(quote.chunk, language, first=previous is None)
+            yield Delta(f"{frame}\n\n" if previous is None else f"\n\n{frame}\n\n")
+        else:
+            yield Delta("\n\n")
+        citation, new = book.cite(quote.chunk, quote.units)
+        if new:
+            yield Cited(citation)
+        yield Delta(render_quote(quote, citation.id))
+        previous = quote.chunk
+    yield End(status, book.consulted(selection.hits))
+
+
+def section_of(chunk: Chunk) -> tuple[str, str, tuple[str, ...]]:
+    """What tells one section from another: chunks cut from one section agree in it."""
+    return chunk.path, chunk.anchor, chunk.breadcrumb
+
+
+def section_frame(chunk: Chunk, language: Language, *, first: bool) -> str:
+    """The line that introduces a quote: which page and section, and whether the page is unfinished."""
+    frames = FRAMES[language]
+    name = _unmark(section_name(chunk.title, chunk.breadcrumb))
+    state = "_draft" if chunk.draft else "_wip" if chunk.wip else ""
+    template = frames[("section" if first else "also") + state]
+    return template.format(section=frames["open_quote"] + name + frames["close_quote"])
+
+
+def render_quote(quote: Quote, number: int) -> str:
+    """The quote's readable text with ``[number]`` after each paragraph, list item and row."""
+    blocks: list[str] = []
+    for (_, listed), group in groupby(quote.units, key=lambda unit: (unit.block, unit.kind in _LIST_KINDS)):
+        units = list(group)
+        blocks.append(_render_list(quote.chunk, units, number) if listed else _render_paragraph(units, number))
+    return "\n\n".join(blocks)
+
+
+def _render_paragraph(units: list[Unit], number: int) -> str:
+    return f"{' '.join(_readable(unit) for unit in units)} [{number}]"
+
+
+def _render_list(chunk: Chunk, units: list[Unit], number: int) -> str:
+    outermost = min(unit.depth for unit in units)
+    lines: list[str] = []
+    level = -1
+    for unit in units:
+        level = min(unit.depth - outermost, level + 1)
+        bullet = f"{item_number(chunk, unit)}." if unit.ordered else "-"
+        lines.append(f"{_INDENT * level}{bullet} {_readable(unit)} [{number}]")
+    return "\n".join(lines)
+
+
+def item_number(chunk: Chunk, unit: Unit) -> int:
+    """The number an ordered item has on the page: its place among its siblings, or more if the source says so.
+
+    Sources often number every item ``1.``; a list may also go on from an earlier chunk, which only its own number tells.
+    """
+    place = 0
+    for other in chunk.units:
+        if other.block != unit.block or other.depth > unit.depth:
+            continue
+        place = 0 if other.depth < unit.depth else place + 1
+        if other == unit:
+            break
+    start = unit.span.start - chunk.span.start
+    line_start = chunk.source.rfind("\n", 0, start) + 1
+    written = _OWN_NUMBER.search(chunk.source, line_start, start + len(unit.source))
+    return max(place, int(written[1])) if written and written.start() <= start else max(place, 1)
+
+
+def _readable(unit: Unit) -> str:
+    return _unmark(" ".join(unit.text.split()))
+
+
+def _unmark(text: str) -> str:
+    """The handbook's own ``[1]`` must not pass for the number of a citation."""
+    return _LOOKS_LIKE_MARKER.sub(r"(\1)", text)

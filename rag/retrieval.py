@@ -1,0 +1,133 @@
+"""Hybrid retrieval: dense chunks, dense answer units and BM25, fused with weights per language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from langchain_core.callbacks import CallbackManagerForRetrieverRun
+from langchain_core.documents import Document
+from langchain_core.retrievers import BaseRetriever
+from numpy.typing import NDArray
+from pydantic import PrivateAttr
+
+from rag.embedding import Encoder
+from rag.index import Snapshot
+from rag.keyword import KeywordIndex, QueryWord, query_words
+from rag.lexicon import Lexicon
+from rag.types import Hit, Language
+
+Scores = NDArray[np.float32]
+
+DENSE_DEPTH = 200
+"""Chunks taken from the vector search; those it does not return count as the weakest it did return."""
+UNIT_DEPTH = 400
+
+
+@dataclass(frozen=True, slots=True)
+class FusionWeights:
+    """Share of each ranker in the fused score; they sum to one."""
+
+    chunk: float
+    unit: float
+    sparse: float
+
+
+FUSION_WEIGHTS: Mapping[Language, FusionWeights] = {
+    "es": FusionWeights(chunk=0.3, unit=0.3, sparse=0.4),
+    "en": FusionWeights(chunk=0.3, unit=0.3, sparse=0.4),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question as the rankers see it. ``vector`` has shape (dimensions,)."""
+
+    text: str
+    language: Language
+    vector: Scores
+    words: tuple[QueryWord, ...]
+
+
+class HybridRetriever(BaseRetriever):
+    """Searches one snapshot of the index. Safe to use from several threads."""
+
+    snapshot: Any
+    encoder: Any
+    lexicon: Any
+    language: Language = "es"
+    k: int = 8
+    _keyword: KeywordIndex = PrivateAttr()
+    _positions: dict[str, int] = PrivateAttr()
+
+    def __init__(self, *, snapshot: Snapshot, encoder: Encoder, lexicon: Lexicon, **options: Any) -> None:
+        """Build the keyword index of ``snapshot``; everything else is read from it."""
+        super().__init__(snapshot=snapshot, encoder=encoder, lexicon=lexicon, **options)
+        self._keyword = KeywordIndex(snapshot.chunks)
+        self._positions = {chunk.id: position for position, chunk in enumerate(snapshot.chunks)}
+
+    def prepare(self, text: str, language: Language) -> Query:
+        """Encode and analyse a question once; ``search`` and the answerer share the result."""
+        words = tuple(query_words(text, language, self.lexicon))
+        return Query(text, language, self.encoder.encode_queries([text])[0], words)
+
+    def search(self, text: str, language: Language, k: int) -> list[Hit]:
+        """The ``k`` best chunks for a question, best first; scores in [0, 1]."""
+        return self.search_prepared(self.prepare(text, language), k)
+
+    def search_prepared(self, query: Query, k: int) -> list[Hit]:
+        """``search`` for a question that is already encoded."""
+        chunks = self.snapshot.chunks
+        if not chunks:
+            return []
+        dense = self._dense(query.vector)
+        units = self._units(query.vector)
+        sparse = self._sparse(query.words)
+        weights = FUSION_WEIGHTS[query.language]
+        fused = weights.chunk * dense + weights.unit * units + weights.sparse * sparse
+        order = np.argsort(-fused, kind="stable")[:k]
+        return [
+            Hit(chunk=chunks[p], score=float(np.clip(fused[p], 0, 1)), dense=float(dense[p]), sparse=float(sparse[p]))
+            for p in order
+        ]
+
+    def _dense(self, vector: Scores) -> Scores:
+        found = self.snapshot.search_chunks(vector, min(DENSE_DEPTH, len(self._positions)))
+        scores = np.full(len(self._positions), min((score for _, score in found), default=0.0), dtype=np.float32)
+        for chunk_id, score in found:
+            scores[self._positions[chunk_id]] = score
+        return np.maximum(scores, 0.0)
+
+    def _units(self, vector: Scores) -> Scores:
+        found = self.snapshot.search_units(vector, UNIT_DEPTH)
+        scores = np.full(len(self._positions), min((score for _, _, score in found), default=0.0), dtype=np.float32)
+        for chunk_id, _, score in found:
+            position = self._positions[chunk_id]
+            scores[position] = max(scores[position], score)
+        return np.maximum(scores, 0.0)
+
+    def _sparse(self, words: tuple[QueryWord, ...]) -> Scores:
+        """BM25 as a share of what a chunk that holds every word of the question could reach, in [0, 1]."""
+        scores = self._keyword.word_scores(words).sum(axis=0)
+        best = float(scores.max(initial=0.0))
+        return scores / best if best > 0 else scores
+
+    def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
+        hits = self.search(query, self.language, self.k)
+        return [_as_document(hit) for hit in hits]
+
+
+def _as_document(hit: Hit) -> Document:
+    chunk = hit.chunk
+    metadata = {
+        "path": chunk.path,
+        "title": chunk.title,
+        "breadcrumb": list(chunk.breadcrumb),
+        "url": chunk.url,
+        "start_line": chunk.span.start_line,
+        "end_line": chunk.span.end_line,
+        "score": hit.score,
+    }
+    return Document(id=chunk.id, page_content=chunk.text, metadata=metadata)

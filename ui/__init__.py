@@ -1,0 +1,1 @@
+"""The chat page; it speaks to the API over HTTP only."""

@@ -1,0 +1,206 @@
+"""The page's HTTP client of the API: the handbook's facts and questions answered as a stream."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from math import ceil
+from types import TracebackType
+from typing import Final, Literal, Self, TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from api.schema import AskRequest, AskResponse, DeltaEvent, Handbook
+
+DEFAULT_ADDRESS: Final = "http://127.0.0.1:8000"
+
+# The service sends a comment every 15 s while it works, so this much silence means that it hangs.
+STREAM_SILENCE_SECONDS: Final = 60.0
+CONNECT_SECONDS: Final = 3.0
+# The first view waits for the handbook's facts; without them it shows all the same.
+HANDBOOK_SECONDS: Final = 4.0
+
+ProblemKind = Literal[
+    "unreachable", "timeout", "interrupted", "rate_limited", "too_long", "rejected", "unavailable", "failed"
+]
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_KIND_OF_STATUS: Final[dict[int, ProblemKind]] = {
+    HTTPStatus.BAD_REQUEST: "rejected",
+    HTTPStatus.REQUEST_TIMEOUT: "timeout",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too_long",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "rejected",
+    HTTPStatus.TOO_MANY_REQUESTS: "rate_limited",
+    HTTPStatus.BAD_GATEWAY: "failed",
+    HTTPStatus.SERVICE_UNAVAILABLE: "unavailable",
+    HTTPStatus.GATEWAY_TIMEOUT: "timeout",
+}
+
+
+class ApiError(Exception):
+    """The API did not answer. ``kind`` chooses the words shown; ``retry_after_seconds`` is set if the API named it."""
+
+    def __init__(self, kind: ProblemKind, detail: str = "", *, retry_after_seconds: int | None = None) -> None:
+        self.kind = kind
+        self.detail = detail
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(f"{kind}: {detail}")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerEvent:
+    """One server-sent event: its name and its data, lines joined by newlines."""
+
+    name: str
+    data: str
+
+
+class Client:
+    """Speaks to the API at ``address``. Thread-safe; holds connections, so close it or use it in a ``with``."""
+
+    def __init__(self, address: str = DEFAULT_ADDRESS) -> None:
+        self._http = httpx.Client(
+            base_url=address.rstrip("/"),
+            timeout=httpx.Timeout(STREAM_SILENCE_SECONDS, connect=CONNECT_SECONDS),
+            # The address is given: a proxy meant for the internet must not come between two local processes.
+            trust_env=False,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._http.close()
+
+    def handbook(self) -> Handbook:
+        """What the handbook is. Raises ApiError."""
+        try:
+            response = self._http.get("/v1/handbook", timeout=HANDBOOK_SECONDS)
+        except httpx.HTTPError as error:
+            raise _transport_error(error) from error
+        _raise_for_status(response)
+        return _parse(Handbook, response.text)
+
+    def ask(self, request: AskRequest) -> Iterator[DeltaEvent | AskResponse]:
+        """The answer as it is written: pieces of text, then, last, the whole answer. Raises ApiError."""
+        headers = {"Accept": "text/event-stream"}
+        body = request.model_dump(mode="json", exclude_none=True)
+        try:
+            with self._http.stream("POST", "/v1/ask/stream", json=body, headers=headers) as response:
+                if response.status_code != HTTPStatus.OK:
+                    response.read()
+                    _raise_for_status(response)
+                yield from _read_answer(parse_events(response.iter_bytes()))
+        except httpx.HTTPError as error:
+            raise _transport_error(error) from error
+
+
+def parse_events(chunks: Iterable[bytes]) -> Iterator[ServerEvent]:
+    """The events of a byte stream cut anywhere, as the WHATWG HTML standard, 9.2.6, says to read them.
+
+    Comments and the fields ``id`` and ``retry`` are skipped; an event that its blank line does not end is dropped.
+    """
+    name, data = "", list[str]()
+    for line in _split_lines(chunks):
+        if not line:
+            if data:
+                yield ServerEvent(name or "message", "\n".join(data))
+            name, data = "", []
+            continue
+        field, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if field == "event":
+            name = value
+        elif field == "data":
+            data.append(value)
+
+
+def parse_retry_after(value: str | None, now: datetime) -> int | None:
+    """Whole seconds to wait, from a ``Retry-After`` of either form (RFC 9110, 10.2.3); None if it says nothing."""
+    if value is None:
+        return None
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        return int(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0, ceil((moment - now).total_seconds()))
+
+
+def _split_lines(chunks: Iterable[bytes]) -> Iterator[str]:
+    """Lines that end in CR, LF or CRLF; not ``str.splitlines``, which also cuts at U+2028 and its like."""
+    decode = codecs.getincrementaldecoder("utf-8-sig")(errors="replace").decode
+    rest, after_cr = "", False
+    for chunk in chunks:
+        text = decode(chunk)
+        if after_cr and text:
+            text, after_cr = text.removeprefix("\n"), False
+        after_cr = after_cr or text.endswith("\r")
+        *lines, rest = (rest + text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        yield from lines
+
+
+def _read_answer(events: Iterable[ServerEvent]) -> Iterator[DeltaEvent | AskResponse]:
+    for event in events:
+        if event.name == "delta":
+            yield _parse(DeltaEvent, event.data)
+        elif event.name == "done":
+            yield _parse(AskResponse, event.data)
+            return
+        elif event.name == "error":
+            raise _stream_error(event.data)
+    raise ApiError("interrupted", "the stream ended before the answer did")
+
+
+class _StreamProblem(BaseModel):
+    """What is needed of the problem that an ``error`` event carries."""
+
+    status: int = HTTPStatus.INTERNAL_SERVER_ERROR
+    detail: str = ""
+
+
+def _stream_error(data: str) -> ApiError:
+    problem = _parse(_StreamProblem, data)
+    return ApiError(_KIND_OF_STATUS.get(problem.status, "failed"), problem.detail)
+
+
+def _raise_for_status(response: httpx.Response) -> None:
+    if response.status_code == HTTPStatus.OK:
+        return
+    raise ApiError(
+        _KIND_OF_STATUS.get(response.status_code, "failed"),
+        f"HTTP {response.status_code}",
+        retry_after_seconds=parse_retry_after(response.headers.get("Retry-After"), datetime.now(UTC)),
+    )
+
+
+def _transport_error(error: httpx.HTTPError) -> ApiError:
+    kind: ProblemKind = "interrupted"
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.UnsupportedProtocol):
+        kind = "unreachable"
+    elif isinstance(error, httpx.TimeoutException):
+        kind = "timeout"
+    return ApiError(kind, str(error))
+
+
+def _parse(model: type[Model], text: str) -> Model:
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        raise ApiError("failed", f"not the answer of this API: {error.error_count()} bad fields") from error
