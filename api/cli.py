@@ -15,7 +15,6 @@ from rag.errors import ChatModelError, FaroError, IndexUnavailableError, IngestE
 
 if TYPE_CHECKING:
     from rag.settings import Settings
-    from rag.types import Question
 
 # What the exit code says. Commands import what they need when they run: `faro --help` must not wait for a model.
 EXIT_CODES: dict[int, str] = {
@@ -134,13 +133,14 @@ def ask(
 ) -> None:
     """Answer a question from the index, with its sources."""
     settings = _settings()
-    asked = _question(question, settings, language=language, audience=audience, k=k)
-    from rag.assemble import Engine
-
     from api.output import show_answer
     from api.schema import AskResponse
+    from rag.assemble import Engine
+    from rag.types import Question
 
-    answer = Engine(settings).ask(asked)
+    spoken = None if language == "auto" else language
+    options: dict[str, Any] = {} if k is None else {"k": k}
+    answer = Engine(settings).ask(Question(_text(question), language=spoken, audience=audience, **options))
     if as_json:
         _print_json(AskResponse.model_validate(answer).model_dump(mode="json"))
     else:
@@ -157,17 +157,15 @@ def search(
 ) -> None:
     """Show the sections nearest to a query, best first."""
     settings = _settings()
-    text = _text(query, settings)
-    from rag.assemble import Engine
-
     from api.output import show_hits
     from api.schema import SearchHit, SearchResponse
+    from rag.assemble import Engine
 
     engine = Engine(settings)
-    hits = engine.search(text, k)
+    hits = engine.search(_text(query), k)
     if as_json:
         found = [SearchHit.model_validate(hit) for hit in hits]
-        version = engine.status()["index_version"]
+        version = str(engine.status()["index_version"])
         _print_json(SearchResponse(hits=found, index_version=version).model_dump(mode="json"))
     else:
         show_hits(hits)
@@ -187,9 +185,9 @@ def serve(
     check_port(settings.host, settings.port, "FARO_PORT or --port")
     _log_to_stderr(settings.log_level)
     import uvicorn
-    from rag.assemble import Engine
 
     from api.app import create_app
+    from rag.assemble import Engine
 
     uvicorn.run(
         create_app(Engine(settings), settings),
@@ -249,35 +247,11 @@ def _settings(**overrides: Any) -> Settings:
     return load_settings(**overrides)
 
 
-def _question(
-    text: str,
-    settings: Settings,
-    *,
-    language: Literal["auto", "es", "en"],
-    audience: Literal["candidate", "employee", "recruiter"] | None,
-    k: int | None,
-) -> Question:
-    from rag.types import Question
-
-    options: dict[str, Any] = {} if k is None else {"k": k}
-    spoken = None if language == "auto" else language
-    return Question(_text(text, settings), language=spoken, audience=audience, **options)
-
-
-def _text(argument: str, settings: Settings) -> str:
-    """The question given as ``argument``, or on standard input for ``-``. Raises QuestionError."""
-    from api.schema import clean_text
-
-    given = argument
-    if argument == "-":
-        given = sys.stdin.buffer.read(MOST_STDIN_BYTES).decode("utf-8", errors="replace")
-    text = clean_text(given)
-    if not text:
-        raise QuestionError("the question is empty")
-    if len(text) > settings.max_question_chars:
-        limit = settings.max_question_chars
-        raise QuestionError(f"the question has {len(text)} characters; at most {limit} are taken")
-    return text
+def _text(argument: str) -> str:
+    """The question given as ``argument``, or what standard input holds for ``-``."""
+    if argument != "-":
+        return argument
+    return sys.stdin.buffer.read(MOST_STDIN_BYTES).decode("utf-8", errors="replace")
 
 
 def _print_json(value: object) -> None:

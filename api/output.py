@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, TextIO
 from rich.console import Console
 from rich.text import Text
 
-from api.schema import clean_text
-
 if TYPE_CHECKING:
     from ingest.sync import IngestReport
 
@@ -149,8 +147,8 @@ def _line(console: Console, *lines: str, style: str | None = None) -> None:
 
 
 def _printable(line: str) -> str:
-    indent = len(line) - len(line.lstrip(" "))
-    return " " * indent + clean_text(line)
+    """``line`` without the control characters a page might hold: they could move the cursor or rename the window."""
+    return "".join(character if character.isprintable() else " " for character in line)
 
 
 def _indented(marks: Sequence[str]) -> list[str]:

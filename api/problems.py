@@ -92,7 +92,11 @@ def install_problem_handlers(app: FastAPI) -> None:
 
 def _on_faro_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, FaroError)
-    return problem_response(problem_of_error(error, request.url.path))
+    problem = problem_of_error(error, request.url.path)
+    if isinstance(error, QuestionError):
+        field = "q" if request.method == "GET" else "question"
+        problem.errors = [FieldProblem(field=field, message=problem.detail)]
+    return problem_response(problem)
 
 
 def _on_http_error(request: Request, error: Exception) -> JSONResponse:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import unicodedata
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, AliasChoices, AliasPath, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, AliasPath, BaseModel, ConfigDict, Field, model_validator
 
 Language = Literal["es", "en"]
 Audience = Literal["candidate", "employee", "recruiter"]
@@ -21,34 +20,11 @@ MAX_SEARCH_K = 100
 EVENT_NAMES = ("meta", "delta", "citation", "done", "error")
 
 
-def clean_text(text: str) -> str:
-    """``text`` in NFC and trimmed; control characters (but newline and tab) become spaces, half an emoji U+FFFD."""
-    return "".join(map(_clean_character, unicodedata.normalize("NFC", text))).strip()
-
-
-def _clean_character(character: str) -> str:
-    match unicodedata.category(character):
-        case "Cs":  # a lone surrogate: JSON can carry it, UTF-8 cannot
-            return "\ufffd"
-        case "Cc" if character not in "\n\t":
-            return " "
-    return character
-
-
-def _not_blank(text: str) -> str:
-    if not text:
-        raise ValueError("is empty")
-    return text
-
-
-QuestionText = Annotated[str, AfterValidator(clean_text), AfterValidator(_not_blank)]
-
-
 class Turn(BaseModel):
     """One message of the conversation so far."""
 
     role: Literal["user", "assistant"]
-    content: Annotated[str, AfterValidator(clean_text)]
+    content: str
 
 
 class AskRequest(BaseModel):
@@ -71,7 +47,7 @@ class AskRequest(BaseModel):
         }
     )
 
-    question: QuestionText = Field(description="The question, in Spanish or English.")
+    question: str = Field(description="The question, in Spanish or English.")
     language: Literal["auto", "es", "en"] = Field("auto", description="Language of the answer; auto: the question's.")
     history: list[Turn] = Field(
         default_factory=list, max_length=MAX_HISTORY_TURNS, description="The conversation so far, oldest first."

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
+import httpx
+
 from rag.errors import FaroError
 from rag.settings import PROJECT_ROOT, Settings
 
@@ -104,8 +106,6 @@ def run_together(services: Sequence[Service], announce: Callable[[Service], None
 
 
 def _wait_until_answering(services: Sequence[Service], processes: Mapping[str, subprocess.Popen[bytes]]) -> None:
-    import httpx
-
     deadline = time.monotonic() + SECONDS_TO_ANSWER
     waiting = list(services)
     with httpx.Client(trust_env=False, timeout=PROBE_TIMEOUT_SECONDS) as client:  # no proxy between us and ourselves
@@ -118,8 +118,6 @@ def _wait_until_answering(services: Sequence[Service], processes: Mapping[str, s
 
 
 def _answers(client: httpx.Client, url: str) -> bool:
-    import httpx
-
     try:
         return client.get(url).is_success
     except httpx.TransportError:

@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 from ingest.site import AnchorStyle
 
-_COUNTED = re.compile(r"(.*)_([0-9]+)", re.DOTALL)
+# A count of more digits is part of the name: int() refuses thousands of them.
+_COUNTED = re.compile(r"(.*)_([0-9]{1,18})", re.DOTALL)
 _HUGO_STYLES = {"github", "github-ascii", "blackfriday"}
 
 
@@ -24,6 +25,8 @@ class AnchorRegistry:
         """``kind`` is that of the site (`mkdocs`, `hugo`, `plain`); ``style`` is the site's own choice, if any."""
         self._style = style or AnchorStyle("github" if kind == "hugo" else "toc")
         self._used: set[str] = set()
+        self._resume: dict[str, str] = {}
+        self._counts: dict[str, int] = {}
 
     @property
     def wants_source(self) -> bool:
@@ -45,17 +48,20 @@ class AnchorRegistry:
         return unique
 
     def _unique_underscore(self, slug: str) -> str:
-        while not slug or slug in self._used:
-            counted = _COUNTED.fullmatch(slug)
-            slug = f"{counted[1]}_{int(counted[2]) + 1}" if counted else f"{slug}_1"
-        return slug
+        # Where the last search for this slug ended: ids are never given back, so all before it are taken.
+        candidate = self._resume.get(slug, slug)
+        while not candidate or candidate in self._used:
+            counted = _COUNTED.fullmatch(candidate)
+            candidate = f"{counted[1]}_{int(counted[2]) + 1}" if counted else f"{candidate}_1"
+        self._resume[slug] = candidate
+        return candidate
 
     def _unique_hyphen(self, slug: str) -> str:
         base = slug or "heading"
-        candidate, count = base, 0
+        candidate = base
         while candidate in self._used:
-            count += 1
-            candidate = f"{base}-{count}"
+            self._counts[base] = self._counts.get(base, 0) + 1
+            candidate = f"{base}-{self._counts[base]}"
         return candidate
 
 

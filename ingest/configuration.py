@@ -19,7 +19,21 @@ MAX_NODES = 100_000
 MAX_DEPTH = 50
 
 _CORE_TAG = "tag:yaml.org,2002:"
-_CORE_NAMES = {"null", "bool", "int", "float", "str", "seq", "map", "merge", "timestamp", "binary", "omap", "set", "pairs"}
+_CORE_NAMES = {
+    "null",
+    "bool",
+    "int",
+    "float",
+    "str",
+    "seq",
+    "map",
+    "merge",
+    "timestamp",
+    "binary",
+    "omap",
+    "set",
+    "pairs",
+}
 _TRUE = {"true", "yes", "on", "y", "1", "si", "sí"}
 _FALSE = {"false", "no", "off", "n", "0"}
 
@@ -31,9 +45,8 @@ def parse_yaml(text: str, on_tag: OnTag | None = None) -> tuple[object, tuple[st
     here, and what a key means is its reader's to say. Tags are never obeyed: ``on_tag`` gets the tag and the plain
     value below it and returns what to put there; without it the plain value stays. Raises ValueError, in one line.
     """
-    loader = _BoundedLoader(text)
     try:
-        node = loader.get_single_node()
+        node = _BoundedLoader(text).get_single_node()
     except yaml.MarkedYAMLError as error:
         line = f" (line {error.problem_mark.line + 1})" if error.problem_mark else ""
         raise ValueError(f"{error.problem or error.context or 'invalid YAML'}{line}") from error
@@ -41,8 +54,6 @@ def parse_yaml(text: str, on_tag: OnTag | None = None) -> tuple[object, tuple[st
         raise ValueError(" ".join(str(error).split())) from error
     except OverflowError as error:
         raise ValueError(f"invalid character escape ({error})") from error
-    finally:
-        loader.dispose()
     problems: list[str] = []
     return _plain(node, on_tag or (lambda tag, value: value), problems), tuple(problems)
 
@@ -112,13 +123,13 @@ class _BoundedLoader(yaml.SafeLoader):
         self._sizes: dict[str, int] = {}
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        event = self.peek_event()
+        event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs give it no type
         before = self._nodes
         if isinstance(event, yaml.AliasEvent):
             # An anchor without a size is still open: the alias would make the value contain itself.
             if event.anchor in self.anchors and event.anchor not in self._sizes:
                 raise yaml.YAMLError(f"the alias *{event.anchor} refers to itself")
-            self._nodes += self._sizes.get(event.anchor, 1)
+            self._nodes += self._sizes.get(event.anchor or "", 1)
         self._nodes += 1
         self._depth += 1
         if self._nodes > MAX_NODES or self._depth > MAX_DEPTH:
@@ -158,6 +169,8 @@ def _plain_mapping(node: yaml.MappingNode, on_tag: OnTag, problems: list[str]) -
                 merged = {**part, **merged} if isinstance(part, dict) else merged
             continue
         if key_node.value in own:
-            problems.append(f"line {key_node.start_mark.line + 1}: `{key_node.value}` is given twice; the last one counts")
+            problems.append(
+                f"line {key_node.start_mark.line + 1}: `{key_node.value}` is given twice; the last one counts"
+            )
         own[key_node.value] = value
     return {**merged, **own}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +79,7 @@ def public_address(value: object) -> str | None:
         parts = urlsplit(value.strip())
     except ValueError:
         return None
-    if parts.scheme not in {"http", "https"} or not parts.netloc or any(character.isspace() for character in value.strip()):
+    if parts.scheme not in {"http", "https"} or not parts.netloc or len(value.split()) != 1:
         return None
     return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
 
@@ -87,13 +88,12 @@ def folder_inside(root: Path, name: object) -> Path | None:
     """The existing folder ``name`` under ``root``; None if it does not exist or leaves the root."""
     if not isinstance(name, str) or not name.strip() or "\0" in name:
         return None
-    folder = root / name.strip()
+    folder = Path(os.path.normpath(root / name.strip()))
     try:
-        if not folder.is_dir() or not folder.resolve().is_relative_to(root.resolve()):
-            return None
-        return root / folder.relative_to(root) if ".." not in folder.parts else root / folder.resolve().relative_to(root.resolve())
-    except (OSError, ValueError, RuntimeError):
+        inside = folder.is_relative_to(root) and folder.is_dir() and folder.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError):
         return None
+    return folder if inside else None
 
 
 def relative_name(folder: Path, root: Path) -> str:

@@ -49,7 +49,8 @@ class HandbookChain(Runnable[Question, Answer | Event]):
 
     def invoke(self, input: Question, config: RunnableConfig | None = None, **kwargs: Any) -> Answer:
         """The answer to a question: what ``stream`` ends with."""
-        return self._call_with_config(self._answer, input, config)
+        answer: Answer = self._call_with_config(self._answer, input, config)  # type: ignore[assignment]  # typed by Output
+        return answer
 
     def stream(self, input: Question, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Event]:
         """The events of an answer as they happen."""

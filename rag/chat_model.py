@@ -20,6 +20,7 @@ from rag.errors import ChatModelError
 _OWN_PROTOCOL = ("anthropic", "ollama", "openai")
 # Stop reasons of OpenAI-compatible servers, Anthropic and Ollama for an answer that was cut.
 _CUT_REASONS = frozenset({"length", "max_tokens", "content_filter"})
+_FINAL_CHARACTERS = frozenset('.!?…)]】»”"*`')
 _NO_KEY = "none"  # local servers take any key, and the client library insists on one
 
 
@@ -35,7 +36,8 @@ def make_chat_model(
     provider, model = _split_name(name, base_url)
     options = _options(provider, base_url=base_url, api_key=api_key, timeout_seconds=timeout_seconds)
     try:
-        return init_chat_model(model, model_provider=provider, **options)
+        made: BaseChatModel = init_chat_model(model, model_provider=provider, **options)
+        return made
     except ImportError as error:
         raise ChatModelError(
             f"FARO_CHAT_MODEL={name}: the provider's package is missing; install the extra "
@@ -80,7 +82,7 @@ def _options(
 class _End:
     """What the reading thread leaves last: why it stopped, or the error."""
 
-    cut: bool = False
+    reason: str | None = None
     error: Exception | None = None
 
 
@@ -92,6 +94,7 @@ def stream_text(model: BaseChatModel, messages: Sequence[BaseMessage], *, deadli
     Raises ChatModelError when the model fails, is late, or says that its reply was cut.
     """
     pieces: queue.SimpleQueue[str | _End] = queue.SimpleQueue()
+    last = ""
     cancelled = threading.Event()
     context = contextvars.copy_context()
     arguments = (model, list(messages), pieces, cancelled)
@@ -100,8 +103,9 @@ def stream_text(model: BaseChatModel, messages: Sequence[BaseMessage], *, deadli
         while True:
             piece = _next_piece(pieces, deadline)
             if isinstance(piece, _End):
-                _check_end(piece)
+                _check_end(piece, last)
                 return
+            last = piece
             yield piece
     finally:
         cancelled.set()
@@ -117,10 +121,11 @@ def _next_piece(pieces: queue.SimpleQueue[str | _End], deadline: float) -> str |
         raise ChatModelError("the chat model took too long; raise FARO_CHAT_TIMEOUT_SECONDS") from None
 
 
-def _check_end(end: _End) -> None:
+def _check_end(end: _End, last: str) -> None:
+    """A lost connection can look like an end: then no reason is given and the text stops amid a sentence."""
     if end.error is not None:
         raise ChatModelError(f"the chat model failed ({type(end.error).__name__})") from end.error
-    if end.cut:
+    if end.reason in _CUT_REASONS or (end.reason is None and last and last.rstrip()[-1:] not in _FINAL_CHARACTERS):
         raise ChatModelError("the chat model's reply was cut short")
 
 
@@ -130,7 +135,7 @@ def _read(
     pieces: queue.SimpleQueue[str | _End],
     cancelled: threading.Event,
 ) -> None:
-    cut = False
+    reason: str | None = None
     try:
         for chunk in model.stream(messages):
             if cancelled.is_set():
@@ -138,9 +143,9 @@ def _read(
             if text := str(chunk.text):
                 pieces.put(text)
             metadata = chunk.response_metadata
-            reason = metadata.get("finish_reason") or metadata.get("stop_reason") or metadata.get("done_reason")
-            cut = cut or reason in _CUT_REASONS
+            told = metadata.get("finish_reason") or metadata.get("stop_reason") or metadata.get("done_reason")
+            reason = str(told) if told else reason
     except Exception as error:  # noqa: BLE001  raised again in the thread that asked; every provider has its own errors
         pieces.put(_End(error=error))
     else:
-        pieces.put(_End(cut=cut))
+        pieces.put(_End(reason=reason))

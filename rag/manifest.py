@@ -107,8 +107,17 @@ def manifest_from_json(text: str) -> Manifest:
 
 def page_hashes(text: str) -> dict[str, str]:
     """Path -> file hash of the pages of a manifest of any schema; empty when it cannot be read."""
+    return _page_values(text, "file_hash")
+
+
+def page_digests(text: str) -> dict[str, str]:
+    """Path -> digest of the pages of a manifest of any schema; empty when it cannot be read."""
+    return _page_values(text, "digest")
+
+
+def _page_values(text: str, name: str) -> dict[str, str]:
     try:
-        return {str(page["path"]): str(page["file_hash"]) for page in _read_object(text)["pages"]}
+        return {str(page["path"]): str(page[name]) for page in _read_object(text)["pages"]}
     except (IndexUnavailableError, TypeError, KeyError):
         return {}
 

@@ -121,7 +121,7 @@ def _render_list(chunk: Chunk, units: list[Unit], number: int) -> str:
 def item_number(chunk: Chunk, unit: Unit) -> int:
     """The number an ordered item has on the page: its place among its siblings, or more if the source says so.
 
-    Sources often number every item ``1.``; a list may also go on from an earlier chunk, which only its own number tells.
+    Sources often number every item ``1.``; a list may also go on from an earlier chunk, which only its number tells.
     """
     place = 0
     for other in chunk.units:

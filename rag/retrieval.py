@@ -64,7 +64,7 @@ class HybridRetriever(BaseRetriever):
 
     def __init__(self, *, snapshot: Snapshot, encoder: Encoder, lexicon: Lexicon, **options: Any) -> None:
         """Build the keyword index of ``snapshot``; everything else is read from it."""
-        super().__init__(snapshot=snapshot, encoder=encoder, lexicon=lexicon, **options)
+        super().__init__(**{"snapshot": snapshot, "encoder": encoder, "lexicon": lexicon, **options})
         self._keyword = KeywordIndex(snapshot.chunks)
         self._positions = {chunk.id: position for position, chunk in enumerate(snapshot.chunks)}
 
@@ -86,12 +86,24 @@ class HybridRetriever(BaseRetriever):
         units = self._units(query.vector)
         sparse = self._sparse(query.words)
         weights = FUSION_WEIGHTS[query.language]
-        fused = weights.chunk * dense + weights.unit * units + weights.sparse * sparse
-        order = np.argsort(-fused, kind="stable")[:k]
+        fused = np.clip(weights.chunk * dense + weights.unit * units + weights.sparse * sparse, 0, 1)
+        order = [int(position) for position in np.argsort(-fused, kind="stable")[:k]]
+        vectors = self.snapshot.unit_vectors([chunks[position].id for position in order])
         return [
-            Hit(chunk=chunks[p], score=float(np.clip(fused[p], 0, 1)), dense=float(dense[p]), sparse=float(sparse[p]))
-            for p in order
+            Hit(
+                chunk=chunks[position],
+                score=float(fused[position]),
+                dense=float(dense[position]),
+                sparse=float(sparse[position]),
+                unit_scores=_similarities(vectors.get(chunks[position].id), query.vector),
+            )
+            for position in order
         ]
+
+    @property
+    def keyword(self) -> KeywordIndex:
+        """The keyword index, for whoever weighs words by how rare the handbook makes them."""
+        return self._keyword
 
     def _dense(self, vector: Scores) -> Scores:
         found = self.snapshot.search_chunks(vector, min(DENSE_DEPTH, len(self._positions)))
@@ -109,14 +121,18 @@ class HybridRetriever(BaseRetriever):
         return np.maximum(scores, 0.0)
 
     def _sparse(self, words: tuple[QueryWord, ...]) -> Scores:
-        """BM25 as a share of what a chunk that holds every word of the question could reach, in [0, 1]."""
+        """BM25 as a share of the best chunk's, in [0, 1]."""
         scores = self._keyword.word_scores(words).sum(axis=0)
         best = float(scores.max(initial=0.0))
-        return scores / best if best > 0 else scores
+        return np.asarray(scores / best if best > 0 else scores, dtype=np.float32)
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
         hits = self.search(query, self.language, self.k)
         return [_as_document(hit) for hit in hits]
+
+
+def _similarities(vectors: Scores | None, query: Scores) -> tuple[float, ...]:
+    return () if vectors is None else tuple(float(value) for value in np.clip(vectors @ query, -1, 1))
 
 
 def _as_document(hit: Hit) -> Document:

@@ -216,7 +216,7 @@ def connect(url: str) -> Client:
         client = chromadb.HttpClient(host=parts.hostname, port=port, ssl=secure, settings=_settings())
     except (ChromaError, HTTPError, ValueError) as error:
         raise IndexUnavailableError(f"no Chroma server answers at {url}; {advice}") from error
-    return Client(client, where=url, advice=advice)
+    return Client(cast("ChromaClient", client), where=url, advice=advice)
 
 
 def _open_embedded(folder: Path, *, where: Path, held: object) -> Client:
@@ -228,7 +228,7 @@ def _open_embedded(folder: Path, *, where: Path, held: object) -> Client:
         client = chromadb.PersistentClient(str(folder.absolute()), settings=_settings())
     except (ChromaError, ValueError) as error:
         raise IndexUnavailableError(f"the index in {where} cannot be opened; {advice}") from error
-    return Client(client, where=str(where), advice=advice, held=held)
+    return Client(cast("ChromaClient", client), where=str(where), advice=advice, held=held)
 
 
 def _settings() -> Any:

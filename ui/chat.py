@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 FOLDER = Path(__file__).resolve().parent
 if str(FOLDER.parent) not in sys.path:  # `streamlit run ui/chat.py` looks for modules in ui/ only
     sys.path.append(str(FOLDER.parent))
 
-from api.schema import AskResponse, Audience, Citation, DeltaEvent, Handbook, Language  # noqa: E402
+from api.schema import AskResponse, Citation, DeltaEvent, Handbook, Language  # noqa: E402
 from ui.client import DEFAULT_ADDRESS, ApiError, Client  # noqa: E402
 from ui.conversation import SHOWN_EXCHANGES, Exchange, build_request  # noqa: E402
 from ui.render import (  # noqa: E402
@@ -23,9 +25,13 @@ from ui.render import (  # noqa: E402
     consulted_html,
     header_html,
     hero_html,
+    label_html,
+    notice_html,
+    page_language_html,
     partial_answer_html,
+    question_html,
     state_html,
-    text_html,
+    scroll_html,
 )
 from ui.texts import AUDIENCES, LANGUAGES, TEXTS, Texts, choose_language  # noqa: E402
 
@@ -48,17 +54,21 @@ def main() -> None:
     handbook, problem = load_handbook(client)
     st.set_page_config(page_title=texts.page_title, page_icon=(FOLDER / "icon.svg").read_text("utf-8"))
     st.html(FOLDER / "style.css")
+    run_script("language", page_language_html(language))
     limit = handbook.max_question_chars if handbook else None
     typed = st.chat_input(texts.input_placeholder, key="question", max_chars=limit, submit_mode="stop")
     question = typed or st.session_state.pop(ASKED, None)
 
-    show_header(handbook, texts, language, has_exchanges=bool(exchanges or question))
-    if exchanges or question:
-        show_exchanges(exchanges, texts, can_retry=not question)
-        if question:
-            ask(client, question, exchanges, texts)
-    else:
-        show_first_view(texts, problem)
+    show_header(handbook, texts, has_exchanges=bool(exchanges or question))
+    first_view = st.empty()  # emptied at once when a conversation begins, not at the end of its first answer
+    if not exchanges and not question:
+        with first_view.container():
+            show_first_view(texts, problem)
+        return
+    show_exchanges(exchanges, texts, can_retry=not question)
+    if question:
+        ask(client, question, exchanges, texts)
+    run_script("answered", scroll_html(question_id(len(exchanges) - 1), f"answered {len(exchanges)}"))
 
 
 @st.cache_resource(show_spinner=False)
@@ -91,10 +101,10 @@ def page_language() -> Language:
     return language
 
 
-def show_header(handbook: Handbook | None, texts: Texts, language: Language, *, has_exchanges: bool) -> None:
+def show_header(handbook: Handbook | None, texts: Texts, *, has_exchanges: bool) -> None:
     """The line at the top: whose handbook this is, a new conversation, the page's language."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.html(header_html(handbook.title if handbook else None, language), width="content")
+        st.html(header_html(handbook.title if handbook else None), width="content")
         with st.container(horizontal=True, width="content", vertical_alignment="center"):
             if has_exchanges:
                 st.button(
@@ -117,53 +127,63 @@ def show_first_view(texts: Texts, problem: ApiError | None) -> None:
     if problem:
         st.warning(error_text(problem, texts), icon=":material/cloud_off:")
     audience = st.pills(
-        texts.audience_label, AUDIENCES, format_func=lambda name: texts.audiences[name], key=AUDIENCE, bind="query-params"
+        texts.audience_label,
+        AUDIENCES,
+        format_func=lambda name: texts.audiences[name],
+        key=AUDIENCE,
+        persist_state="session",
     )
-    st.caption(texts.starters_label)
-    for number, starter in enumerate(texts.starters[audience]):
-        st.button(starter, key=f"starter-{audience}-{number}", on_click=ask_next, args=(starter,), width="stretch")
+    st.html(label_html(texts.starters_label))
+    with st.container(horizontal=True, gap="small"):
+        for number, starter in enumerate(texts.starters[audience]):
+            st.button(starter, key=f"starter-{audience}-{number}", on_click=ask_next, args=(starter,))
 
 
 def show_exchanges(exchanges: Sequence[Exchange], texts: Texts, *, can_retry: bool) -> None:
     """The newest exchanges, oldest first."""
     first = max(0, len(exchanges) - SHOWN_EXCHANGES)
     if first:
-        st.caption(texts.older_hidden.format(count=SHOWN_EXCHANGES))
+        st.html(label_html(texts.older_hidden.format(count=SHOWN_EXCHANGES)))
     for number in range(first, len(exchanges)):
-        show_question(exchanges[number].question, texts)
+        show_question(exchanges[number].question, number, texts)
         with chat_message("assistant", texts):
             show_reply(exchanges[number], number, texts)
             if can_retry and number == len(exchanges) - 1 and exchanges[number].answer is None:
                 st.button(texts.retry, key="retry", icon=":material/refresh:", on_click=retry_last)
 
 
-def show_question(question: str, texts: Texts) -> None:
+def show_question(question: str, number: int, texts: Texts) -> None:
     """What the person asked."""
     with chat_message("user", texts):
-        st.html(text_html(question))
+        st.html(question_html(question, question_id(number)))
 
 
 def show_reply(exchange: Exchange, number: int, texts: Texts) -> None:
     """The answer with its proof, or the error, or that it was stopped."""
     if exchange.answer is not None:
+        show_status(exchange.answer, texts)
         st.html(answer_html(exchange.answer))
         show_proof(exchange.answer, number, texts)
     elif exchange.error is not None:
         st.error(error_text(exchange.error, texts), icon=":material/error:")
     else:
-        st.caption(texts.stopped)
+        st.html(label_html(texts.stopped))
 
 
-def show_proof(answer: AskResponse, number: int, texts: Texts) -> None:
-    """What stands under an answer: its state, its citations, what else was read, how it was made."""
+def show_status(answer: AskResponse, texts: Texts) -> None:
+    """What the reader should know before the answer: that there is none, or that it is not all proven."""
     if answer.status == "not_found":
         st.badge(texts.not_found_badge, color="gray", icon=":material/search_off:")
     if answer.status == "unverified":
         st.badge(texts.unverified_badge, color="orange", icon=":material/warning:")
+
+
+def show_proof(answer: AskResponse, number: int, texts: Texts) -> None:
+    """What stands under an answer: a notice, its citations, what else was read, how it was made."""
     if answer.notice:
-        st.html(state_html(answer.notice, answer.language))
+        st.html(notice_html(answer.notice, answer.language))
     if answer.citations:
-        st.caption(texts.sources)
+        st.html(label_html(texts.sources))
     for citation in answer.citations:
         show_citation(citation, f"citation-{number}-{citation.id}", texts)
     if answer.consulted:
@@ -171,7 +191,7 @@ def show_proof(answer: AskResponse, number: int, texts: Texts) -> None:
         with st.expander(label.format(count=len(answer.consulted)), key=f"consulted-{number}"):
             st.html(consulted_html(answer.consulted, texts))
     if answer.mode == "generative" and answer.citations:
-        st.caption(texts.generated)
+        st.html(label_html(texts.generated))
 
 
 def show_citation(citation: Citation, key: str, texts: Texts) -> None:
@@ -188,28 +208,41 @@ def ask(client: Client, question: str, exchanges: list[Exchange], texts: Texts) 
     request = build_request(question, exchanges, st.session_state.get(AUDIENCE))
     number = len(exchanges)
     exchanges.append(Exchange(question))
-    show_question(question, texts)
+    show_question(question, number, texts)
+    run_script("asked", scroll_html(question_id(number), f"asked {number}"))
     with chat_message("assistant", texts):
         place = st.empty()
         place.html(state_html(texts.searching))
         written = ""
         try:
-            for event in client.ask(request):
-                if isinstance(event, DeltaEvent):
-                    written += event.text
-                    place.html(partial_answer_html(written))
-                else:
-                    exchanges[number] = Exchange(question, answer=event)
+            with closing(client.ask(request)) as events:
+                for event in events:
+                    if isinstance(event, DeltaEvent):
+                        written += event.text
+                        place.html(partial_answer_html(written, texts))
+                    else:
+                        exchanges[number] = Exchange(question, answer=event)
         except ApiError as error:
             exchanges[number] = Exchange(question, error=error)
     st.rerun()
 
 
-def chat_message(role: str, texts: Texts) -> st.delta_generator.DeltaGenerator:
+def chat_message(role: str, texts: Texts) -> DeltaGenerator:
     """A message of the conversation with its avatar."""
     if role == "user":
         return st.chat_message(texts.you, avatar=":material/person:")
     return st.chat_message(texts.assistant, avatar=(FOLDER / "icon.svg").read_text("utf-8"))
+
+
+def question_id(number: int) -> str:
+    """The HTML id of a question of the conversation."""
+    return f"question-{number}"
+
+
+def run_script(key: str, html: str) -> None:
+    """Run a script of our own in the browser, again only when it changes; never one with anybody's text in it."""
+    with st.container(key=f"script-{key}"):
+        st.html(html, unsafe_allow_javascript=True)
 
 
 def error_text(error: ApiError, texts: Texts) -> str:

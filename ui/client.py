@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -65,6 +65,7 @@ class Client:
     """Speaks to the API at ``address``. Thread-safe; holds connections, so close it or use it in a ``with``."""
 
     def __init__(self, address: str = DEFAULT_ADDRESS) -> None:
+        self.address = address
         self._http = httpx.Client(
             base_url=address.rstrip("/"),
             timeout=httpx.Timeout(STREAM_SILENCE_SECONDS, connect=CONNECT_SECONDS),
@@ -93,7 +94,7 @@ class Client:
         _raise_for_status(response)
         return _parse(Handbook, response.text)
 
-    def ask(self, request: AskRequest) -> Iterator[DeltaEvent | AskResponse]:
+    def ask(self, request: AskRequest) -> Generator[DeltaEvent | AskResponse, None, None]:
         """The answer as it is written: pieces of text, then, last, the whole answer. Raises ApiError."""
         headers = {"Accept": "text/event-stream"}
         body = request.model_dump(mode="json", exclude_none=True)

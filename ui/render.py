@@ -44,9 +44,54 @@ def escape_label(text: str) -> str:
     return _MARKDOWN_PUNCTUATION.sub(r"\\\1", joined)
 
 
-def text_html(text: str, language: Language | None = None) -> str:
+def text_html(text: str) -> str:
     """``text`` as HTML that shows just these characters, with its line breaks."""
-    return f'<div class="faro-text"{_lang(language)}>{escape(text)}</div>'
+    return f'<div class="faro-text">{escape(_CONTROL.sub(" ", text))}</div>'
+
+
+def header_html(title: str | None) -> str:
+    """The line at the top of the page: the product, and the ``title`` of the handbook it answers from."""
+    about = f" <span{_lang(HANDBOOK_LANGUAGE)}>· {escape(title)}</span>" if title else ""
+    return f'<p class="faro-brand">Faro{about}</p>'
+
+
+def hero_html(texts: Texts) -> str:
+    """What this is, for the first view."""
+    return f'<div class="faro-hero"><h1>{escape(texts.heading)}</h1><p>{escape(texts.intro)}</p></div>'
+
+
+def state_html(text: str) -> str:
+    """A word on what is going on, which a screen reader speaks when it appears."""
+    return f'<p class="faro-state" role="status">{escape(text)}</p>'
+
+
+def notice_html(text: str, language: Language) -> str:
+    """A word on the way an answer was made."""
+    return f'<p class="faro-state"{_lang(language)}>{escape(text)}</p>'
+
+
+def page_language_html(language: Language) -> str:
+    """A script that tells the browser the page's language, which Streamlit fixes to English (WCAG 2.2, 3.1.1)."""
+    return f'<script>document.documentElement.lang = "{language}"</script>'
+
+
+def scroll_html(element_id: str, when: str) -> str:
+    """A script that brings an element to the top of the view, once for each ``when``.
+
+    Streamlit follows the end of the page, if anything: a person wants to read an answer from its beginning.
+    """
+    scroll = f'document.getElementById("{element_id}")?.scrollIntoView({{block: "start"}})'
+    return f"<script>setTimeout(() => {scroll}, 150) // {when}\n</script>"
+
+
+def label_html(text: str) -> str:
+    """A small heading above what belongs together, or a quiet remark."""
+    return f'<p class="faro-label">{escape(text)}</p>'
+
+
+def question_html(text: str, element_id: str) -> str:
+    """What a person asked, as HTML that can be scrolled to."""
+    return f'<div class="faro-question" id="{element_id}">{text_html(text)}</div>'
 
 
 def answer_html(answer: AskResponse) -> str:
@@ -63,9 +108,12 @@ def answer_html(answer: AskResponse) -> str:
     return f'<div class="faro-answer"{_lang(answer.language)}>{html}</div>'
 
 
-def partial_answer_html(text: str) -> str:
-    """What has arrived of an answer that is still being written."""
-    return f'<div class="faro-answer">{_answer_text_html(text, {}, {}, emphasis=False)}</div>'
+def partial_answer_html(text: str, texts: Texts) -> str:
+    """What has arrived of an answer, and that more is to come."""
+    return (
+        f'<div class="faro-answer">{_answer_text_html(text, {}, {}, emphasis=False)}</div>'
+        f'<p class="faro-label">{escape(texts.answering)}</p>'
+    )
 
 
 def section_name(citation: Citation) -> str:

@@ -1,0 +1,143 @@
+"""Cuts Spanish and English text into sentences."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import sentencex
+
+# Abbreviations that never end a sentence, whatever follows.
+_BEFORE_A_NAME = frozenset(
+    "sr sra srta sres dr dra drs lic ing prof profa arq abg don dña mr mrs ms art arts núm nro pág págs pp cap caps fig figs"
+    " av avda avd ej vs cf aprox ref apdo sto sta gral cnel".split()
+)
+# Abbreviations that go on only before a number.
+_BEFORE_A_NUMBER = frozenset("no nº n vol inc tel teléf ext sec ver ed min máx mín hrs depto dpto".split())
+# Words that sentencex takes for abbreviations, and which end sentences all the time.
+_WORDS = frozenset("no si sí ud uds mes más mas sol mar sal son".split())
+# Words that begin a sentence rather than go on with the name of an organisation or a country.
+_OPENERS = frozenset(
+    "el la los las lo un una unos unas este esta estos estas ese esa eso en de del al a por para con sin según sobre desde"
+    " hasta cuando donde como si no se su sus tu tus nos te le les y o pero que qué quien cada todo toda todos todas nada"
+    " además también luego después antes así ahora es son hay está están puedes debes recuerda ver the this these it its"
+    " you your we our they he she in on at if when for from and but there please all no".split()
+)
+_ENDING = re.compile(r"(?:[.!?…]+-?)(?:[)\]\"'»”’*_]+(?!\w))?")
+_WORD_BEFORE = re.compile(r"([^\s.(\[¿¡\"'«“]+)\.$")
+_LIST_MARKER = re.compile(r"[(¿¡\"«“*]*(?:\d{1,3}(?:\.\d{1,3})*|[a-zA-Z]|[ivxIVX]{1,4})[.)]+$")
+_INITIAL = re.compile(r"(?:^|[\s.(])[^\W\d_]\.$")
+_DOTTED = re.compile(r"(?:^|[\s(])(?:[^\W\d_]{1,3}\.\s?){2,}$")
+_CLOCK = re.compile(r"\b[ap]\.\s?m\.$", re.IGNORECASE)
+_EXAMPLE = re.compile(r"\b(?:p\.\s?ej|e\.\s?g|i\.\s?e)\.$", re.IGNORECASE)
+_ET_CETERA = re.compile(r"\betc\.$", re.IGNORECASE)
+_JOINED = re.compile(r"(?:[A-ZÁÉÍÓÚÑ][a-záéíóúüñ]{2,}|El|La|Es|Si|Sí|Se|No|Lo|Un|En|De|Al|Ya|Te|Tu|Su|It|We|If|In)(?=[\s,;:]|$)|[¿¡]\w")
+_JOINED_BEFORE = re.compile(r"(?:^|[\s(\"“¿¡])(?:[a-záéíóúüñ]{3,}|[^\s@/]+[)%])\.$")
+_WORD_AFTER = re.compile(r"[\"'«“¿¡(\[*_]*([^\W\d_]+)")
+_LONG_WORD = re.compile(r"[^\W\d_A-Z]{5,}[)\"'»”’]*\.[)\"'»”’]*$")
+_LOOK_BACK = 80
+
+
+def split_sentences(text: str) -> list[tuple[int, int]]:
+    """(start, end) of each sentence of ``text``, without surrounding whitespace; together they hold every word.
+
+    sentencex (Wikimedia) proposes the cuts; a layer of rules corrects it for what handbooks write: amounts, clock
+    times, legal references, numbered headings, closing quotation marks, emoji. A newline always ends a sentence.
+    """
+    sentences: list[tuple[int, int]] = []
+    start = 0
+    for line in text.split("\n"):
+        sentences.extend((start + first, start + last) for first, last in _split_line(line))
+        start += len(line) + 1
+    return sentences
+
+
+def _split_line(line: str) -> list[tuple[int, int]]:
+    endings = [found for found in _ENDING.finditer(line) if line[found.end() :].strip()] if _has_middle(line) else []
+    proposed = _proposed_starts(line) if endings else frozenset()
+    spans: list[tuple[int, int]] = []
+    start = 0
+    for found in endings:
+        end = _with_emoji(line, found.end())
+        following = end + len(line[end:]) - len(line[end:].lstrip())
+        if end > start and following < len(line) and _ends(line, start, found, following, proposed):
+            spans.append((start, end))
+            start = end
+    spans.append((start, len(line)))
+    return [trimmed for span in spans if (trimmed := _trim(line, *span))[0] < trimmed[1]]
+
+
+def _has_middle(line: str) -> bool:
+    found = _ENDING.search(line)
+    return found is not None and found.end() < len(line)
+
+
+def _proposed_starts(line: str) -> frozenset[int]:
+    return frozenset(boundary["start_index"] for boundary in sentencex.get_sentence_boundaries("es", line))
+
+
+def _ends(line: str, start: int, found: re.Match[str], following: int, proposed: frozenset[int]) -> bool:
+    """Whether the sentence that begins at ``start`` ends with the punctuation ``found``; ``following`` comes next."""
+    mark = found[0]
+    before = line[max(start, found.end() - _LOOK_BACK) : found.start() + 1]
+    after = line[following:]
+    if following == found.end():
+        return mark == "." and bool(_JOINED.match(after)) and bool(_JOINED_BEFORE.search(before))
+    if _LIST_MARKER.fullmatch(line[start : found.end()].strip()):
+        return False
+    if mark.startswith(".") and len(mark.rstrip(")\"'»”’*_]")) == 1:
+        if _is_abbreviation(before, after):
+            return False
+        if _CLOCK.search(before) or _ET_CETERA.search(before):
+            return _opens(after)
+        if _DOTTED.search(before):
+            return _opens(after) and _opener(after)
+    if not _opens(after):
+        return following in proposed and bool(_LONG_WORD.search(line[start : found.end()][-_LOOK_BACK:]))
+    word = _WORD_BEFORE.search(before)
+    return following in proposed or mark != "." or bool(word and word[1].lower() in _WORDS)
+
+
+def _is_abbreviation(before: str, after: str) -> bool:
+    if _EXAMPLE.search(before):
+        return True
+    if _INITIAL.search(before) and not _CLOCK.search(before) and not _DOTTED.search(before):
+        return True
+    word = _WORD_BEFORE.search(before)
+    name = word[1].lower() if word else ""
+    return name in _BEFORE_A_NAME or (name in _BEFORE_A_NUMBER and after[:1].isdigit())
+
+
+def _opens(after: str) -> bool:
+    """Whether ``after`` looks like the beginning of a sentence: anything but a word in lower case."""
+    word = _WORD_AFTER.match(after)
+    if word:
+        return not word[1][0].islower() or after[0] in "¿¡"
+    return not after[0] in ",;:.)-–/"
+
+
+def _opener(after: str) -> bool:
+    word = _WORD_AFTER.match(after)
+    return not word or word[1].lower() in _OPENERS
+
+
+def _with_emoji(line: str, end: int) -> int:
+    """The end of the emoji that follow the full stop at ``end``: they belong to the sentence they close."""
+    position, last = end, end
+    while position < len(line) and (line[position] in " \ufe0f\u200d" or _is_pictograph(line[position])):
+        position += 1
+        if line[position - 1] != " ":
+            last = position
+    return last
+
+
+def _is_pictograph(character: str) -> bool:
+    return unicodedata.category(character) in {"So", "Sk"} and character not in "°©®™^`´¨"
+
+
+def _trim(line: str, start: int, end: int) -> tuple[int, int]:
+    while start < end and line[start].isspace():
+        start += 1
+    while end > start and line[end - 1].isspace():
+        end -= 1
+    return start, end

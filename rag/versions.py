@@ -1,0 +1,193 @@
+"""Where the versions of the index are kept, in a folder or on a Chroma server, and which of them answers."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from rag.errors import IndexUnavailableError
+from rag.manifest import Manifest
+from rag.store import Client, Collection, connect, open_folder
+
+POINTER = "CURRENT"
+MANIFEST = "manifest.json"
+VERSIONS = "versions"
+PASSAGES = "passages"
+UNITS = "units"
+
+SERVER_POINTERS = "faro-current"
+"""The server's collection that holds the pointer (id ``CURRENT``) and the manifests (id: the version)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """The version that answers, and the one before, which a reader may still hold."""
+
+    current: str
+    previous: str | None = None
+
+    def to_text(self) -> str:
+        """One name a line."""
+        return f"{self.current}\n{self.previous or ''}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenVersion:
+    """One version's collections, open as long as this is held."""
+
+    client: Client
+    passages: Collection
+    units: Collection
+
+
+class Versions(Protocol):
+    """A place that keeps versions. Names are those a Pointer gives."""
+
+    where: str
+
+    def pointer(self) -> Pointer | None:
+        """What answers now; None when nothing was ever published. Cheap. Raises IndexUnavailableError."""
+
+    def manifest_text(self, name: str) -> str | None:
+        """The manifest of version ``name`` as JSON, or None when it is not there."""
+
+    def open(self, name: str) -> OpenVersion:
+        """Open version ``name`` for reading. Raises IndexUnavailableError."""
+
+
+class FolderVersions:
+    """Versions in the sub-folders of a folder, the pointer in its file CURRENT."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.where = str(folder)
+
+    def pointer(self) -> Pointer | None:
+        try:
+            return parse_pointer((self.folder / POINTER).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise IndexUnavailableError(
+                f"cannot read {self.folder / POINTER} ({error}); make it readable, or rebuild with `faro ingest`"
+            ) from error
+
+    def manifest_text(self, name: str) -> str | None:
+        try:
+            return (self.path(name) / MANIFEST).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    def open(self, name: str) -> OpenVersion:
+        if not self.path(name).is_dir():
+            raise IndexUnavailableError(
+                f"the index in {self.where} lost its version {name}; repair it with `faro ingest`"
+            )
+        client = open_folder(self.path(name))
+        return OpenVersion(client, client.collection(PASSAGES), client.collection(UNITS))
+
+    def path(self, name: str) -> Path:
+        """The folder of version ``name``."""
+        return self.folder / VERSIONS / name
+
+
+class ServerVersions:
+    """Versions as collections of a Chroma server, the pointer and the manifests in a collection beside them."""
+
+    def __init__(self, url: str) -> None:
+        self.where = url
+        self._url = url
+        self._client: Client | None = None
+        self._pointers: Collection | None = None
+
+    def pointer(self) -> Pointer | None:
+        text = self._document(POINTER)
+        return parse_pointer(text) if text is not None else None
+
+    def manifest_text(self, name: str) -> str | None:
+        return self._document(name)
+
+    def open(self, name: str) -> OpenVersion:
+        passages, units = server_collections(name)
+        client = self.client()
+        return OpenVersion(client, client.collection(passages), client.collection(units))
+
+    def client(self) -> Client:
+        """The connection, made when first asked for. Raises IndexUnavailableError."""
+        if self._client is None:
+            self._client = connect(self._url)
+        return self._client
+
+    def _document(self, record_id: str) -> str | None:
+        try:
+            if self._pointers is None:
+                if SERVER_POINTERS not in self.client().names():
+                    return None
+                self._pointers = self.client().collection(SERVER_POINTERS)
+            return self._pointers.documents([record_id]).get(record_id)
+        except IndexUnavailableError:
+            self._pointers = None  # a server that was emptied has other collections under the old names
+            raise
+
+
+def versions_at(folder: Path, chroma_url: str | None) -> FolderVersions | ServerVersions:
+    """The place that the settings name: the server if there is one, else the folder."""
+    return ServerVersions(chroma_url) if chroma_url else FolderVersions(folder)
+
+
+def server_collections(version: str) -> tuple[str, str]:
+    """The names of a version's collections of passages and of units on a server."""
+    return f"faro-{version}-{PASSAGES}", f"faro-{version}-{UNITS}"
+
+
+def parse_pointer(text: str) -> Pointer:
+    """The pointer that ``Pointer.to_text`` wrote; IndexUnavailableError when it is none."""
+    names = text.splitlines()
+    if not names or not _is_name(names[0]):
+        raise IndexUnavailableError("the index's pointer is damaged; repair it with `faro ingest`")
+    return Pointer(names[0], names[1] if len(names) > 1 and _is_name(names[1]) else None)
+
+
+def file_digests(folder: Path) -> tuple[tuple[str, str], ...]:
+    """(name relative to ``folder``, SHA-256) of every file of a closed version; "" for one that readers write to."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file() and file.name != MANIFEST)
+    return tuple((file.relative_to(folder).as_posix(), "" if _is_database(file) else _sha256(file)) for file in files)
+
+
+def is_intact(folder: Path, manifest: Manifest) -> bool:
+    """Whether the files of the version in ``folder`` are what they were when it was built."""
+    try:
+        return bool(manifest.files) and all(_file_is_intact(folder / name, digest) for name, digest in manifest.files)
+    except OSError:
+        return False
+
+
+def _file_is_intact(file: Path, digest: str) -> bool:
+    return _database_is_intact(file) if _is_database(file) else _sha256(file) == digest
+
+
+def _is_database(file: Path) -> bool:
+    return file.suffix == ".sqlite3"  # Chroma notes there who opened it, so that its bytes change under readers
+
+
+def _database_is_intact(file: Path) -> bool:
+    if not file.is_file():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            return database.execute("PRAGMA quick_check(1)").fetchall() == [("ok",)]
+    except sqlite3.Error:
+        return False
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _is_name(name: str) -> bool:
+    return bool(name) and all(character.isalnum() or character in ".-" for character in name) and name[0] != "."
