@@ -72,12 +72,12 @@ def _describe_problems(app: FastAPI) -> None:
                     response["content"] = {MEDIA_TYPE: response["content"]["application/json"]}
 
 
-def _engine(request: Request) -> AnswerEngine:
+async def _engine(request: Request) -> AnswerEngine:
     engine: AnswerEngine = request.app.state.engine
     return engine
 
 
-def _settings(request: Request) -> Settings:
+async def _settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
 

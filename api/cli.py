@@ -52,9 +52,7 @@ app = typer.Typer(
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on standard output.")]
 HostOption = Annotated[str | None, typer.Option(help="Address to listen on (FARO_HOST).", show_default=False)]
-ForceOption = Annotated[
-    bool, typer.Option("--force", help="Build everything again, even where most pages would vanish.")
-]
+ForceOption = Annotated[bool, typer.Option("--force", help="Go on even where most of the indexed pages would vanish.")]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -104,17 +102,15 @@ def ingest(
 ) -> None:
     """Make the index equal to a folder of Markdown. Only what changed is read again."""
     settings = _settings(handbook=directory, include_drafts=include_drafts or None)
-    from dataclasses import asdict
-
-    from ingest.sync import ingest as make_index
 
     from api.output import show_progress, show_report
+    from ingest.sync import ingest as make_index
     from rag.embedding import load_encoder
 
     with show_progress() as progress:
         report = make_index(settings, load_encoder(settings.encoder), force=force, progress=progress)
     if as_json:
-        _print_json(asdict(report))
+        _print_json(report.as_dict())
     else:
         show_report(report)
 
@@ -261,10 +257,12 @@ def _print_json(value: object) -> None:
 
 
 def _log_to_stderr(level: str) -> None:
-    """Log the product's own packages; other libraries only warn, since their debug output quotes questions."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
-    for package in LOGGED_PACKAGES:
-        logging.getLogger(package).setLevel(level.upper())
+    """Log the product's own packages; other libraries only warn, since their debug output may quote questions."""
+    handler = logging.StreamHandler()
+    handler.addFilter(lambda record: record.levelno >= logging.WARNING or record.name.startswith(LOGGED_PACKAGES))
+    logging.basicConfig(
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=level.upper(), handlers=[handler]
+    )
 
 
 if __name__ == "__main__":

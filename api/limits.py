@@ -30,7 +30,7 @@ class QuestionLimiter:
         return max(1, math.ceil(reset_time - time.time()))
 
 
-def check_rate(request: Request) -> None:
+async def check_rate(request: Request) -> None:
     """Dependency of what counts as a question. Raises a 429 with Retry-After."""
     limiter: QuestionLimiter = request.app.state.limiter
     wait_seconds = limiter.seconds_to_wait(request.client.host if request.client else "unknown")

@@ -13,14 +13,13 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from ingest.sync import IngestReport
-
     from rag.types import Answer, Citation, Hit
 
 Progress = Callable[[str, int, int], None]
 
 SECONDS_BETWEEN_LINES = 2.0  # progress where no bar can be drawn, such as a log
 LONGEST_EXCERPT = 240  # characters of a hit: enough to recognise it in a list
-MOST_SKIPPED_SHOWN = 20  # files named one by one: --json lists them all
+MOST_REMARKS_SHOWN = 20  # about single files; --json lists them all
 
 TEXTS = {
     "es": {
@@ -82,21 +81,25 @@ def show_report(report: IngestReport, stream: TextIO | None = None) -> None:
     if report.changed_index:
         _line(
             console,
-            f"{_count(report.pages)} pages, {_count(report.chunks)} chunks: {_count(report.added)} pages added, "
-            f"{_count(report.changed)} changed, {_count(report.removed)} removed ({report.seconds:.1f} s)",
+            f"{report.pages} pages, {report.chunks} chunks: {len(report.added)} pages added, "
+            f"{len(report.changed)} changed, {len(report.removed)} removed ({report.seconds:.1f} s)",
             style="green",
         )
     else:
         _line(
             console,
-            f"Nothing changed: {_count(report.pages)} pages, {_count(report.chunks)} chunks ({report.seconds:.1f} s)",
+            f"Nothing changed: {report.pages} pages, {report.chunks} chunks ({report.seconds:.1f} s)",
             style="green",
         )
-    left_out = [*(("failed", item) for item in report.failed), *(("skipped", item) for item in report.skipped)]
-    for what, item in left_out[:MOST_SKIPPED_SHOWN]:
-        _line(console, f"  {what}: {item.path}: {item.reason}", style="yellow")
-    if len(left_out) > MOST_SKIPPED_SHOWN:
-        _line(console, f"  and {len(left_out) - MOST_SKIPPED_SHOWN} more (--json lists them all)", style="yellow")
+    remarks = [
+        *(f"failed: {item.path}: {item.reason}" for item in report.failed),
+        *(f"skipped: {item.path}: {item.reason}" for item in report.skipped),
+        *(f"note: {problem}" for problem in report.problems),
+    ]
+    for remark in remarks[:MOST_REMARKS_SHOWN]:
+        _line(console, f"  {remark}", style="yellow")
+    if len(remarks) > MOST_REMARKS_SHOWN:
+        _line(console, f"  and {len(remarks) - MOST_REMARKS_SHOWN} more (--json lists them all)", style="yellow")
 
 
 @contextmanager
@@ -161,7 +164,3 @@ def _trail(breadcrumb: Sequence[str]) -> str:
 
 def _place(path: str, start_line: int, end_line: int) -> str:
     return f"{path}:{start_line}" if start_line == end_line else f"{path}:{start_line}-{end_line}"
-
-
-def _count(value: int | Sequence[object]) -> int:
-    return value if isinstance(value, int) else len(value)

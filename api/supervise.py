@@ -22,6 +22,7 @@ SECONDS_TO_ANSWER = 120.0  # a slow disk and a large index; a child that dies is
 SECONDS_TO_STOP = 10.0  # more than the API's own grace for the answers under way
 SECONDS_BETWEEN_LOOKS = 0.2
 PROBE_TIMEOUT_SECONDS = 2.0
+PYTHON = (sys.executable, "-P", "-m")  # -P: a folder `api` where the user stands must not hide ours
 CHAT_PAGE = PROJECT_ROOT / "ui" / "chat.py"
 
 
@@ -50,7 +51,7 @@ def api_service(settings: Settings) -> Service:
 def chat_service(settings: Settings) -> Service:
     """The chat page. Its flags keep it from phoning home, watching files and showing tracebacks."""
     command = (
-        *(sys.executable, "-m", "streamlit", "run", str(CHAT_PAGE)),
+        *(*PYTHON, "streamlit", "run", str(CHAT_PAGE)),
         *("--server.headless", "true"),
         *("--server.address", settings.host),
         *("--server.port", str(settings.ui_port)),
@@ -66,7 +67,7 @@ def chat_service(settings: Settings) -> Service:
 
 def faro_command(*arguments: str) -> tuple[str, ...]:
     """The command line of another ``faro`` under this Python."""
-    return (sys.executable, "-m", "api.cli", *arguments)
+    return (*PYTHON, "api.cli", *arguments)
 
 
 def check_port(host: str, port: int, setting: str) -> None:
@@ -92,7 +93,7 @@ def run_together(services: Sequence[Service], announce: Callable[[Service], None
     with _sigterm_as_interrupt():
         try:
             for service in services:
-                processes[service.name] = subprocess.Popen(service.command, env=os.environ | dict(service.environment))
+                processes[service.name] = _spawn(service)
             _wait_until_answering(services, processes)
             for service in services:
                 announce(service)
@@ -103,6 +104,12 @@ def run_together(services: Sequence[Service], announce: Callable[[Service], None
             return
         finally:
             _stop(list(processes.values()))
+
+
+def _spawn(service: Service) -> subprocess.Popen[bytes]:
+    """The service's process. Its messages are on standard error; a greeting on standard output would hide ours."""
+    environment = os.environ | dict(service.environment)
+    return subprocess.Popen(service.command, env=environment, stdout=subprocess.DEVNULL)
 
 
 def _wait_until_answering(services: Sequence[Service], processes: Mapping[str, subprocess.Popen[bytes]]) -> None:

@@ -95,10 +95,10 @@ def _pymdownx_slug(text: str, style: AnchorStyle) -> str:
 
 
 def _github_slug(text: str, *, ascii_only: bool) -> str:
-    if ascii_only:
-        text = without_accents(text).encode("ascii", "ignore").decode("ascii")
     characters = []
-    for character in text.strip():
+    for character in (without_accents(text) if ascii_only else text).strip():
+        if ascii_only and not character.isascii():
+            continue
         if character in "- ":
             characters.append("-")
         elif character == "_" or _is_letter_or(character, "Nd"):

@@ -121,7 +121,7 @@ class _Reader:
     def _passage(self, node: _Node) -> _Passage:
         """The text of an ``inline`` node."""
         token = node.token
-        line = token.map[0] if token.map else 0
+        line = _line(token)
         positions = self._lines.positions(token.content, line)
         clean = clean_inline(token.children or [], token.content, positions)
         start = positions[0] if positions else self._lines.start(line)
@@ -141,17 +141,20 @@ class _Reader:
         identifier = _IDENTIFIER.search(attributes["list"]) if attributes else None
         end = self._lines.end(last - 1)
         yield from self._heading_block(
-            _Passage(one_line(passage.clean), self._marker_start(passage.start, first), end),
+            _Passage(one_line(passage.clean), self._heading_start(passage.start, first), end),
             place,
             level=int(node.token.tag[1]),
             written=written[: attributes.start()] if attributes else written,
             identifier=identifier[1] if identifier else None,
         )
 
-    def _marker_start(self, start: int, line: int) -> int:
-        """Where the ``##`` before a heading's text stands."""
-        before = self._source[self._lines.starts[line] : start].rstrip()
-        return self._lines.starts[line] + len(before.rstrip("#")) if before.endswith("#") else start
+    def _heading_start(self, start: int, line: int) -> int:
+        """Where the ``##`` before a heading's text stands, or the list marker before that."""
+        line_start = self._lines.starts[line]
+        before = self._source[line_start:start].rstrip()
+        if before.endswith("#"):
+            start = line_start + len(before.rstrip("#"))
+        return self._item_start(start, line)
 
     def _heading_block(
         self, passage: _Passage, place: _Place, *, level: int, written: str, identifier: str | None
@@ -180,13 +183,13 @@ class _Reader:
                 yield from self._list(node, replace(place, depth=place.depth + 1))
             elif number == 0 and node.token.type == "paragraph_open":
                 passage = self._passage(node.children[0])
-                start = self._item_start(passage.start, node.token)
+                start = self._item_start(passage.start, _line(node.token))
                 yield from _block("item", replace(passage, start=start), place)
             else:
                 yield from self._read_node(node, place)
 
-    def _item_start(self, start: int, token: Token) -> int:
-        line_start = self._lines.starts[token.map[0] if token.map else 0]
+    def _item_start(self, start: int, line: int) -> int:
+        line_start = self._lines.starts[line]
         marker = _MARKER.search(self._source[line_start:start])
         return line_start + marker.start() if marker else start
 
@@ -220,18 +223,17 @@ class _Reader:
             yield from self._row(row, names, self._cells(row), place)
 
     def _cells(self, row: _Node) -> list[CleanText]:
-        line = row.token.map[0] if row.token.map else 0
+        line = _line(row.token)
         inlines = [cell.children[0].token for cell in row.children if cell.children]
         contents = [token.content for token in inlines]
         positions = cell_positions(contents, self._lines.lines[line], self._lines.starts[line])
         return [
-            clean_inline(token.children or [], token.content, own) for token, own in zip(inlines, positions, strict=True)
+            clean_inline(token.children or [], token.content, own)
+            for token, own in zip(inlines, positions, strict=True)
         ]
 
-    def _row(
-        self, row: _Node, header: tuple[str, ...], cells: Sequence[CleanText], place: _Place
-    ) -> Iterator[Block]:
-        line = row.token.map[0] if row.token.map else 0
+    def _row(self, row: _Node, header: tuple[str, ...], cells: Sequence[CleanText], place: _Place) -> Iterator[Block]:
+        line = _line(row.token)
         end = self._lines.end(line)
         start = self._source.find("|", self._lines.starts[line], end)
         offsets = [offset for cell in cells for offset in cell.offsets[:1]]
@@ -251,11 +253,12 @@ class _Reader:
         title = self._passage(node.children[0])
         quoted = place.quoted or node.token.info == "admonition"
         inner = replace(place, label=one_line(title.clean).text or place.label, quoted=quoted)
-        yield from _block("paragraph", replace(title, clean=one_line(title.clean)), inner)
+        start = self._lines.start(_line(node.token))
+        yield from _block("paragraph", replace(title, clean=one_line(title.clean), start=start), inner)
         yield from self.read(node.children[1:], inner)
 
     def _code(self, token: Token, place: _Place) -> Iterator[Block]:
-        first = (token.map[0] if token.map else 0) + (token.type == "fence")
+        first = _line(token) + (token.type == "fence")
         diagram = token.info.strip().strip("{}. ").split(" ")[0].lower() == "mermaid"
         for number, content in enumerate(token.content.split("\n"), start=first):
             if not content.strip():
@@ -267,7 +270,7 @@ class _Reader:
 
     def _html(self, token: Token, place: _Place) -> Iterator[Block]:
         content = token.content.rstrip("\n")
-        positions = self._lines.positions(content, token.map[0] if token.map else 0)
+        positions = self._lines.positions(content, _line(token))
         group = replace(place, group=next(self._groups))
         header: tuple[str, ...] = ()
         cells: list[tuple[str, _Passage]] = []
@@ -305,6 +308,10 @@ class _Reader:
             self._parser.inline.parse(text, self._parser, self._env, tokens)
         clean = clean_inline(tokens, text, own)
         return _Passage(clean, own[0] if own else 0, own[-1] + 1 if own else 0)
+
+
+def _line(token: Token) -> int:
+    return token.map[0] if token.map else 0
 
 
 def _block(kind: BlockKind, passage: _Passage, place: _Place) -> Iterator[Block]:

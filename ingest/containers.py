@@ -20,8 +20,9 @@ def containers_plugin(md: MarkdownIt) -> None:
 
     mdit-py-plugins has admonitions, but ends them at two blank lines and knows no tabs.
     """
-    alternatives = {"alt": ["paragraph", "reference", "blockquote", "list"]}
-    md.block.ruler.before("fence", "indented_container", _container, alternatives)
+    md.block.ruler.before(
+        "fence", "indented_container", _container, {"alt": ["paragraph", "reference", "blockquote", "list"]}
+    )
 
 
 def _container(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bool:

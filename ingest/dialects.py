@@ -10,7 +10,9 @@ from collections.abc import Iterable, Iterator
 FILLER = "\ufdd0"
 FILLED_SPACE = "\ufdd1"
 
-ZERO_WIDTH = frozenset("\u00ad\u200b\u200c\u200e\u200f\u2060\u2066\u2067\u2068\u2069\u202a\u202b\u202c\u202d\u202e\ufeff")
+ZERO_WIDTH = frozenset(
+    "\u00ad\u200b\u200c\u200e\u200f\u2060\u2066\u2067\u2068\u2069\u202a\u202b\u202c\u202d\u202e\ufeff"
+)
 
 _FENCE = re.compile(r"(?P<prefix>[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*)(?P<mark>`{3,}|~{3,})(?P<info>.*)")
 _BACKTICKS = re.compile(r"`+")

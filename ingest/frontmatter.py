@@ -67,9 +67,10 @@ def _fenced(
     try:
         value, problems = (parse_toml(block), ()) if name == "TOML" else parse_yaml(block)
     except ValueError as error:
-        if not _looks_like_metadata(block):
+        lines = _simple_lines(block)
+        if not _looks_like_metadata(block) or _is_prose(lines, block):
             return None
-        return _FrontMatter(_simple_lines(block), closed.end(), (f"invalid {name} in the front matter: {error}",))
+        return _FrontMatter(lines, closed.end(), (f"invalid {name} in the front matter: {error}",))
     if value is None:
         return None if block.strip() and not block.lstrip().startswith("#") else _FrontMatter({}, closed.end())
     if not isinstance(value, dict) or _is_prose(value, block):

@@ -6,8 +6,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ingest.inline import BLOCK_TAGS, SILENT_TAGS
-
+_BLOCK_TAG_NAMES = (
+    "address article aside blockquote body caption center dd details div dl dt figcaption figure footer form h1 h2 h3"
+    " h4 h5 h6 header hr html li main nav ol option p picture pre section summary table tbody td tfoot th thead tr ul"
+)
+BLOCK_TAGS = frozenset(_BLOCK_TAG_NAMES.split())
+SILENT_TAGS = frozenset({"script", "style", "template"})
 _TAG = re.compile(r"<(?P<close>/?)(?P<name>[a-zA-Z][\w-]*)(?P<rest>[^<>]{0,2000})>")
 _SILENT = SILENT_TAGS | {"iframe", "video", "audio", "object", "svg", "canvas", "noscript"}
 _IDENTIFIER = re.compile(r"\bid\s*=\s*[\"']?([^\s\"'>]+)")

@@ -15,15 +15,11 @@ from markdown_it.token import Token
 
 from ingest.dialects import FILLED_SPACE, FILLER, ZERO_WIDTH
 from ingest.document import Link
+from ingest.htmltext import BLOCK_TAGS, SILENT_TAGS
 
 # Longer than any paragraph a person writes: what is longer is a dump, whose markup could cost quadratic time.
 LONGEST_INLINE = 50_000
 
-BLOCK_TAGS = frozenset(
-    "address article aside blockquote body caption center dd details div dl dt figcaption figure footer form h1 h2 h3 h4"
-    " h5 h6 header hr html li main nav ol option p picture pre section summary table tbody td tfoot th thead tr ul".split()
-)
-SILENT_TAGS = frozenset({"script", "style", "template"})
 _TAG = re.compile(r"</?([a-zA-Z][\w-]*)")
 _ALTERNATIVE = re.compile(r"\balt\s*=\s*(\"[^\"]*\"|'[^']*')", re.IGNORECASE)
 _FILE_NAME = re.compile(r"(?=.*[-_.\d])[\w-]+(?:\.\w{2,4})?")
@@ -188,7 +184,7 @@ def _finish(writer: _Writer) -> CleanText:
     gap = False
     for index, (character, offset) in enumerate(zip(writer.characters, writer.offsets, strict=True)):
         marks.append(len(characters))
-        if character == FILLER or character == FILLED_SPACE or character in ZERO_WIDTH:
+        if character in (FILLER, FILLED_SPACE) or character in ZERO_WIDTH:
             gap = gap or character == FILLER
             continue
         if character == _JOINER and not _joins_emoji(writer.characters, index):

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from ingest.build import Contents, Progress, everything_is_found, write_collections
-from rag.errors import FaroError, IndexMismatchError, IndexUnavailableError, IngestError
+from rag.errors import IndexUnavailableError, IngestError
 from rag.manifest import Manifest, manifest_from_json
 from rag.records import Record
 from rag.store import HNSW_TIERS, Client, open_folder
@@ -27,7 +27,6 @@ from rag.versions import (
     ServerVersions,
     Versions,
     file_digests,
-    is_intact,
     server_collections,
 )
 
@@ -43,7 +42,7 @@ class Publisher(Protocol):
         """The name of a sound copy of ``version`` that is there, or None."""
 
     def build(self, manifest: Manifest, contents: Contents, progress: Progress) -> str:
-        """Write version ``manifest.version`` beside the others and check it; return its name. It does not answer yet."""
+        """Write version ``manifest.version`` beside the others and check it; return its name. It does not answer."""
 
     def point_to(self, name: str) -> None:
         """Let version ``name`` answer from now on."""
@@ -67,7 +66,7 @@ class FolderPublisher:
         return self._versions
 
     def find(self, version: str) -> str | None:
-        return next((name for name in self._names(version) if self._is_sound(name)), None)
+        return next((name for name in self._names(version) if _is_sound(self.versions, name)), None)
 
     def build(self, manifest: Manifest, contents: Contents, progress: Progress) -> str:
         build = self._folder / f"build-{manifest.version}-{os.getpid()}.tmp"
@@ -111,10 +110,6 @@ class FolderPublisher:
                     return
         raise _unverified(self.versions.where)
 
-    def _is_sound(self, name: str) -> bool:
-        manifest = _manifest_or_none(self.versions, name)
-        return manifest is not None and is_intact(self.versions.path(name), manifest)
-
     def _names(self, version: str) -> Iterator[str]:
         """The names that copies of ``version`` can have, as far as they are taken."""
         name, number = version, 0
@@ -139,15 +134,7 @@ class ServerPublisher:
         return self._versions
 
     def find(self, version: str) -> str | None:
-        manifest = _manifest_or_none(self.versions, version)
-        if manifest is None:
-            return None
-        try:
-            opened = self.versions.open(version)
-        except IndexUnavailableError:
-            return None
-        counts = (opened.passages.count(), opened.units.count())
-        return version if counts == (manifest.passage_records, manifest.unit_records) else None
+        return version if _is_sound(self.versions, version) else None
 
     def build(self, manifest: Manifest, contents: Contents, progress: Progress) -> str:
         batches = contents.by_name(*server_collections(manifest.version))
@@ -229,15 +216,15 @@ def _kept(versions: Versions) -> set[str]:
     return {name for name in (pointer.current, pointer.previous) if name} if pointer else set()
 
 
-def _manifest_or_none(versions: Versions, name: str) -> Manifest | None:
-    text = versions.manifest_text(name)
+def _is_sound(versions: Versions, name: str) -> bool:
     try:
-        return manifest_from_json(text) if text is not None else None
-    except (IndexMismatchError, IndexUnavailableError):
-        return None
+        text = versions.manifest_text(name)
+        return text is not None and versions.is_intact(name, manifest_from_json(text))
+    except IndexUnavailableError:
+        return False
 
 
-def _unverified(where: str) -> FaroError:
+def _unverified(where: str) -> IngestError:
     return IngestError(
         f"the new index in {where} does not find all of its own passages and was not put to use; the old one goes on "
         "answering. Run `faro ingest` again, and if it says so again set FARO_ENCODER to another model"

@@ -7,21 +7,26 @@ import unicodedata
 
 import sentencex
 
+
+def _words(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 # Abbreviations that never end a sentence, whatever follows.
-_BEFORE_A_NAME = frozenset(
-    "sr sra srta sres dr dra drs lic ing prof profa arq abg don dña mr mrs ms art arts núm nro pág págs pp cap caps fig figs"
-    " av avda avd ej vs cf aprox ref apdo sto sta gral cnel".split()
+_BEFORE_A_NAME = _words(
+    "sr sra srta sres dr dra drs lic ing prof profa arq abg don dña mr mrs ms art arts núm nro pág págs pp cap caps fig"
+    " figs av avda avd ej vs cf aprox ref apdo sto sta gral cnel"
 )
 # Abbreviations that go on only before a number.
-_BEFORE_A_NUMBER = frozenset("no nº n vol inc tel teléf ext sec ver ed min máx mín hrs depto dpto".split())
+_BEFORE_A_NUMBER = _words("no nº n vol inc tel teléf ext sec ver ed min máx mín hrs depto dpto")
 # Words that sentencex takes for abbreviations, and which end sentences all the time.
-_WORDS = frozenset("no si sí ud uds mes más mas sol mar sal son".split())
+_WORDS = _words("no si sí ud uds mes más mas sol mar sal son")
 # Words that begin a sentence rather than go on with the name of an organisation or a country.
-_OPENERS = frozenset(
-    "el la los las lo un una unos unas este esta estos estas ese esa eso en de del al a por para con sin según sobre desde"
-    " hasta cuando donde como si no se su sus tu tus nos te le les y o pero que qué quien cada todo toda todos todas nada"
-    " además también luego después antes así ahora es son hay está están puedes debes recuerda ver the this these it its"
-    " you your we our they he she in on at if when for from and but there please all no".split()
+_OPENERS = _words(
+    "el la los las lo un una unos unas este esta estos estas ese esa eso en de del al a por para con sin según sobre"
+    " desde hasta cuando donde como si no se su sus tu tus nos te le les y o pero que qué quien cada todo toda todos"
+    " todas nada además también luego después antes así ahora es son hay está están puedes debes recuerda ver the this"
+    " these it its you your we our they he she in on at if when for from and but there please all no"
 )
 _ENDING = re.compile(r"(?:[.!?…]+-?)(?:[)\]\"'»”’*_]+(?!\w))?")
 _WORD_BEFORE = re.compile(r"([^\s.(\[¿¡\"'«“]+)\.$")
@@ -31,11 +36,15 @@ _DOTTED = re.compile(r"(?:^|[\s(])(?:[^\W\d_]{1,3}\.\s?){2,}$")
 _CLOCK = re.compile(r"\b[ap]\.\s?m\.$", re.IGNORECASE)
 _EXAMPLE = re.compile(r"\b(?:p\.\s?ej|e\.\s?g|i\.\s?e)\.$", re.IGNORECASE)
 _ET_CETERA = re.compile(r"\betc\.$", re.IGNORECASE)
-_JOINED = re.compile(r"(?:[A-ZÁÉÍÓÚÑ][a-záéíóúüñ]{2,}|El|La|Es|Si|Sí|Se|No|Lo|Un|En|De|Al|Ya|Te|Tu|Su|It|We|If|In)(?=[\s,;:]|$)|[¿¡]\w")
+_JOINED = re.compile(
+    r"(?:[A-ZÁÉÍÓÚÑ][a-záéíóúüñ]{2,}|El|La|Es|Si|Sí|Se|No|Lo|Un|En|De|Al|Ya|Te|Tu|Su|It|We|If|In)(?=[\s,;:]|$)|[¿¡]\w"
+)
 _JOINED_BEFORE = re.compile(r"(?:^|[\s(\"“¿¡])(?:[a-záéíóúüñ]{3,}|[^\s@/]+[)%])\.$")
 _WORD_AFTER = re.compile(r"[\"'«“¿¡(\[*_]*([^\W\d_]+)")
+_ADDRESS = re.compile(r"\w(?:@|\.)[\w.-]*[a-z]{2,}\.$")
 _LONG_WORD = re.compile(r"[^\W\d_A-Z]{5,}[)\"'»”’]*\.[)\"'»”’]*$")
-_LOOK_BACK = 80
+_LOOK_BACK = 80  # characters that decide about a full stop, on either side
+_LOOK_AHEAD = 40
 
 
 def split_sentences(text: str) -> list[tuple[int, int]]:
@@ -53,23 +62,25 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
 
 
 def _split_line(line: str) -> list[tuple[int, int]]:
-    endings = [found for found in _ENDING.finditer(line) if line[found.end() :].strip()] if _has_middle(line) else []
+    text_end = len(line.rstrip())
+    endings = [found for found in _ENDING.finditer(line) if found.end() < text_end]
     proposed = _proposed_starts(line) if endings else frozenset()
     spans: list[tuple[int, int]] = []
     start = 0
     for found in endings:
         end = _with_emoji(line, found.end())
-        following = end + len(line[end:]) - len(line[end:].lstrip())
-        if end > start and following < len(line) and _ends(line, start, found, following, proposed):
+        following = _skip_spaces(line, end)
+        if end > start and following < text_end and _ends(line, start, found, following, proposed):
             spans.append((start, end))
             start = end
     spans.append((start, len(line)))
     return [trimmed for span in spans if (trimmed := _trim(line, *span))[0] < trimmed[1]]
 
 
-def _has_middle(line: str) -> bool:
-    found = _ENDING.search(line)
-    return found is not None and found.end() < len(line)
+def _skip_spaces(line: str, position: int) -> int:
+    while position < len(line) and line[position].isspace():
+        position += 1
+    return position
 
 
 def _proposed_starts(line: str) -> frozenset[int]:
@@ -80,10 +91,11 @@ def _ends(line: str, start: int, found: re.Match[str], following: int, proposed:
     """Whether the sentence that begins at ``start`` ends with the punctuation ``found``; ``following`` comes next."""
     mark = found[0]
     before = line[max(start, found.end() - _LOOK_BACK) : found.start() + 1]
-    after = line[following:]
+    after = line[following : following + _LOOK_AHEAD]
+    own = line[max(start, found.end() - _LOOK_BACK) : found.end()]
     if following == found.end():
         return mark == "." and bool(_JOINED.match(after)) and bool(_JOINED_BEFORE.search(before))
-    if _LIST_MARKER.fullmatch(line[start : found.end()].strip()):
+    if _LIST_MARKER.fullmatch(own.strip()):
         return False
     if mark.startswith(".") and len(mark.rstrip(")\"'»”’*_]")) == 1:
         if _is_abbreviation(before, after):
@@ -93,9 +105,10 @@ def _ends(line: str, start: int, found: re.Match[str], following: int, proposed:
         if _DOTTED.search(before):
             return _opens(after) and _opener(after)
     if not _opens(after):
-        return following in proposed and bool(_LONG_WORD.search(line[start : found.end()][-_LOOK_BACK:]))
+        return following in proposed and bool(_LONG_WORD.search(own))
     word = _WORD_BEFORE.search(before)
-    return following in proposed or mark != "." or bool(word and word[1].lower() in _WORDS)
+    forced = mark != "." or line[found.end() : following].strip() or (word and word[1].lower() in _WORDS)
+    return following in proposed or bool(forced or _ADDRESS.search(before))
 
 
 def _is_abbreviation(before: str, after: str) -> bool:
@@ -113,7 +126,7 @@ def _opens(after: str) -> bool:
     word = _WORD_AFTER.match(after)
     if word:
         return not word[1][0].islower() or after[0] in "¿¡"
-    return not after[0] in ",;:.)-–/"
+    return after[0] not in ",;:.)-–/"
 
 
 def _opener(after: str) -> bool:

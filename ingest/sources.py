@@ -115,8 +115,6 @@ def _require_folder(root: Path) -> None:
         raise IngestError(f"{root}: no handbook there ({reason}); set FARO_HANDBOOK to a folder of Markdown") from error
     if not stat.S_ISDIR(mode):
         raise IngestError(f"{root}: not a folder; set FARO_HANDBOOK to the folder that holds the Markdown files")
-    if not os.access(root, os.R_OK | os.X_OK):
-        raise IngestError(f"{root}: permission denied; let the user that runs faro read this folder")
 
 
 def _compile(exclude: Sequence[str]) -> pathspec.GitIgnoreSpec:
@@ -127,7 +125,10 @@ def _compile(exclude: Sequence[str]) -> pathspec.GitIgnoreSpec:
 
 
 def _read_site(root: Path, site_url: str | None) -> Site:
-    site = read_mkdocs(root) or read_hugo(root) or _plain_site(root)
+    try:
+        site = read_mkdocs(root) or read_hugo(root) or _plain_site(root)
+    except OSError as error:
+        raise IngestError(f"{root}: cannot be read ({error.strerror}); let the user that runs faro read it") from error
     if site_url is None:
         return site
     address = public_address(site_url)

@@ -50,10 +50,11 @@ def _hugo_link(site: Site, rules: HugoRules, path: str, meta: PageMeta) -> str:
     prefix = page.language if page.language != site.language or rules.default_in_subdir else ""
     if meta.url and "://" not in meta.url and page.folder + page.name != "_index":
         return _hugo_given_link(meta.url, prefix)
-    bundle = _bundle_of(posixpath.dirname(path), rules)
+    home = posixpath.dirname(path)
+    bundle = _bundle_of(home, rules) or (home if page.name == "index" else None)
     folder = page.folder
     if bundle is not None:  # the other files of a bundle are shown on its page
-        below = posixpath.dirname(path)[len(bundle) :].lstrip("/")
+        below = home[len(bundle) :].lstrip("/")
         folder = folder[: len(folder) - len(below)].rstrip("/") if below else folder
     if page.name == "_index" or (page.name == "index" and not folder):
         leaf = folder

@@ -18,7 +18,6 @@ from rag.events import Answerer
 from rag.extractive import Selector
 from rag.generative import GenerativeAnswerer
 from rag.index import IndexReader, Snapshot
-from rag.keyword import KeywordIndex
 from rag.language import detect_language
 from rag.lexicon import Lexicon, load_lexicon
 from rag.quoting import ExtractiveAnswerer
@@ -144,7 +143,7 @@ def _load(settings: Settings) -> _Resources:
 
 def _assemble(snapshot: Snapshot, resources: _Resources, answering: _Answering) -> _Assembly:
     retriever = HybridRetriever(snapshot=snapshot, encoder=resources.encoder, lexicon=resources.lexicon)
-    selector = Selector(KeywordIndex(snapshot.chunks), resources.lexicon)
+    selector = Selector(retriever.keyword, resources.lexicon)
 
     def detect(text: str, history: Sequence[Turn]) -> Language:
         return detect_language(text, history, resources.lexicon)

@@ -71,7 +71,11 @@ def follow_up_query(question: Question, language: Language) -> str:
         parts.append(earlier)
         if not is_elliptic(earlier):
             break
-    return " ".join(part for part in parts if content_words(part)) or question.text
+    return " ".join(part for part in parts if not _is_bare_reply(part)) or question.text
+
+
+def _is_bare_reply(text: str) -> bool:
+    return _AFFIRMATIONS.issuperset(fold(word) for word in words(text))
 
 
 def is_elliptic(text: str) -> bool:
@@ -128,7 +132,7 @@ def cited_sections(history: Sequence[Turn]) -> list[str]:
     """Names of the sections that the newest answer quoted, as its frames give them."""
     for turn in reversed(history):
         if turn.role == "assistant":
-            return [" ".join(name.split("›")).strip() for name in _framed_names(turn.content)]
+            return [" ".join(name.replace("›", " ").split()) for name in _framed_names(turn.content)]
     return []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,9 +14,13 @@ from numpy.typing import NDArray
 from rag.intent import Intent, question_intent
 from rag.keyword import KeywordIndex, QueryWord, query_words, spanish_word_set
 from rag.lexicon import Lexicon
+from rag.pieces import Piece, pieces, word_count
 from rag.types import Chunk, Hit, Language, Unit
 
 Scores = NDArray[np.float64]
+
+WHOLE_LIST_INTENTS: frozenset[Intent] = frozenset({"list", "procedure", "comparison"})
+"""Questions that half a list would answer wrongly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +42,37 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
+class Gate:
+    """Logistic weights of the decision to answer, fitted on answerable and off-topic development questions."""
+
+    passage: float = 8.0
+    unit: float = 8.7
+    unknown: float = -1.5
+    constant: float = -5.1
+
+
+@dataclass(frozen=True, slots=True)
 class Tuning:
     """The numbers of the choice, tuned on development questions only.
 
-    Words of text for one passage and for the whole answer; how much a shared word counts beside the vectors'
-    similarity; what share of the best unit's score a neighbour, or a unit of another passage, needs.
+    ``passage_words`` and ``list_words`` bound what is quoted of one passage; ``further_words`` what is quoted of each
+    passage after the first. ``lexical_weight`` is how much a shared word counts beside the vectors' similarity, of
+    which a word of the heading alone counts ``heading_share``. A neighbour of the best unit needs ``neighbour_share``
+    of its score, a further passage ``further_share`` of the first one's best. Passages keep the retriever's order, but
+    an outline that nobody asked for loses ``outline_penalty``.
     """
 
     passage_words: int = 70
+    further_words: int = 40
     list_words: int = 220
-    lexical_weight: float = 0.5
+    lexical_weight: float = 0.3
     heading_share: float = 0.3
-    neighbour_share: float = 0.55
-    other_passage_share: float = 0.93
+    neighbour_share: float = 0.3
+    further_share: float = 0.88
     passages: int = 2
-    min_confidence: float = 0.45
+    outline_penalty: float = 0.2
+    min_confidence: float = 0.4
+    gate: Gate = Gate()
 
 
 DEFAULT_TUNING = Tuning()
@@ -69,13 +90,25 @@ class Selector:
         """The quotes that answer ``question``; ``not_found`` where the handbook's passages do not bear on it."""
         words = query_words(question, language, self._lexicon)
         weights = self._keyword.weights(words)
+        confidence = self._confidence(words, weights, hits)
         passages = [_read(hit, words, weights, self._tuning) for hit in hits if hit.chunk.units]
-        confidence = max((passage.confidence for passage in passages), default=0.0)
-        if confidence < self._tuning.min_confidence:
+        if confidence < self._tuning.min_confidence or not passages:
             return Selection("not_found", (), tuple(hits), confidence)
-        intent = question_intent(question, language)
-        quotes = _choose(passages, intent, self._tuning)
+        quotes = _choose(passages, question_intent(question, language), self._tuning)
         return Selection("answered", quotes, tuple(hits), confidence)
+
+    def _confidence(self, words: Sequence[QueryWord], weights: NDArray[np.float32], hits: Sequence[Hit]) -> float:
+        """How likely it is that the handbook answers, in [0, 1].
+
+        A logistic function of the nearest passage's similarity, the nearest unit's, and the share of the question's
+        weight that lies in words the handbook never uses.
+        """
+        dense = max((hit.dense for hit in hits), default=0.0)
+        unit = max((max(hit.unit_scores, default=0.0) for hit in hits), default=0.0)
+        total = float(weights.sum())
+        unknown = float(weights[~self._keyword.known(words)].sum()) / total if total > 0 else 1.0
+        gate = self._tuning.gate
+        return 1 / (1 + math.exp(-(gate.passage * dense + gate.unit * unit + gate.unknown * unknown + gate.constant)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +117,20 @@ class _Passage:
 
     hit: Hit
     scores: Scores
-    confidence: float
 
     @property
     def best(self) -> float:
         return float(self.scores.max())
+
+    @property
+    def is_outline(self) -> bool:
+        """Whether the passage is a section that only lists its sub-sections."""
+        return self.hit.chunk.units[0].kind == "heading"
+
+    def rank(self, intent: Intent, tuning: Tuning) -> float:
+        """Fitness to be the first passage of the answer; an outline answers only who asks for a list."""
+        unwanted = self.is_outline and intent not in WHOLE_LIST_INTENTS
+        return self.hit.score - (tuning.outline_penalty if unwanted else 0.0)
 
 
 def _read(hit: Hit, words: Sequence[QueryWord], weights: NDArray[np.float32], tuning: Tuning) -> _Passage:
@@ -97,7 +139,7 @@ def _read(hit: Hit, words: Sequence[QueryWord], weights: NDArray[np.float32], tu
     overlap = np.array([_overlap(unit, heading, words, weights, tuning.heading_share) for unit in units])
     similarity = np.array(hit.unit_scores or [hit.dense] * len(units), dtype=np.float64)
     scores = (1 - tuning.lexical_weight) * similarity + tuning.lexical_weight * overlap
-    return _Passage(hit, scores, _confidence(hit, words, weights, similarity))
+    return _Passage(hit, scores)
 
 
 def _overlap(
@@ -121,69 +163,42 @@ def _held(word: QueryWord, terms: frozenset[str]) -> float:
     return max((weight / best for term, weight in word.terms if term in terms), default=0.0)
 
 
-def _confidence(
-    hit: Hit, words: Sequence[QueryWord], weights: NDArray[np.float32], similarity: Scores
-) -> float:
-    terms = spanish_word_set(f"{' '.join(hit.chunk.breadcrumb)} {hit.chunk.text}")
-    total = float(weights.sum())
-    held = sum(float(weight) * _held(word, terms) for word, weight in zip(words, weights, strict=True))
-    coverage = held / total if total > 0 else 0.0
-    return 0.7 * max(hit.dense, float(similarity.max())) + 0.3 * coverage
-
-
 def _choose(passages: Sequence[_Passage], intent: Intent, tuning: Tuning) -> tuple[Quote, ...]:
-    ranked = sorted(passages, key=lambda passage: -(passage.hit.score + 0.5 * passage.best))
-    first = ranked[0]
-    chosen = [first]
-    for passage in ranked[1:]:
-        if len(chosen) < tuning.passages and passage.best >= tuning.other_passage_share * first.best:
-            chosen.append(passage)
-    return tuple(quote for passage in chosen for quote in _quotes(passage, intent, tuning))
+    first, *others = sorted(passages, key=lambda passage: -passage.rank(intent, tuning))
+    further = [passage for passage in others if passage.best >= tuning.further_share * first.best]
+    quotes = _quotes(first, intent, tuning, tuning.passage_words)
+    for passage in [passage for passage in further if not passage.is_outline][: tuning.passages - 1]:
+        quotes += _quotes(passage, intent, tuning, tuning.further_words)
+    return tuple(quotes)
 
 
-def _quotes(passage: _Passage, intent: Intent, tuning: Tuning) -> list[Quote]:
+def _quotes(passage: _Passage, intent: Intent, tuning: Tuning, words: int) -> list[Quote]:
     chunk = passage.hit.chunk
-    positions = sorted(_choose_units(chunk, passage.scores, intent, tuning))
+    positions = sorted(_choose_units(chunk, passage.scores, intent, tuning, words))
     return [Quote(chunk, tuple(chunk.units[position] for position in run)) for run in _runs(positions)]
 
 
-def _choose_units(chunk: Chunk, scores: Scores, intent: Intent, tuning: Tuning) -> set[int]:
+def _choose_units(chunk: Chunk, scores: Scores, intent: Intent, tuning: Tuning, most_words: int) -> set[int]:
     units = chunk.units
-    best = int(scores.argmax())
-    if units[best].kind == "heading":
+    if units[0].kind == "heading":
         return set(range(len(units)))
-    chosen = _with_its_list(units, best, intent, tuning)
-    words = sum(_words(units[position]) for position in chosen)
-    for position in np.argsort(-scores, kind="stable"):
-        size = _words(units[position])
-        if int(position) in chosen or scores[position] < tuning.neighbour_share * scores[best]:
-            continue
-        if words + size <= tuning.passage_words:
-            chosen.add(int(position))
-            words += size
+    ranked = sorted(pieces(units), key=lambda piece: -_piece_score(piece, scores))
+    best = ranked[0]
+    wants_whole = best.listed and intent in WHOLE_LIST_INTENTS and units[best.whole[-1]].kind != "term"
+    if wants_whole and word_count(units, best.whole) <= tuning.list_words:
+        chosen = set(best.whole)
+    else:
+        chosen = set(best.positions)
+    for piece in ranked[1:]:
+        added = [position for position in piece.positions if position not in chosen]
+        enough = _piece_score(piece, scores) >= tuning.neighbour_share * _piece_score(best, scores)
+        if enough and word_count(units, [*chosen, *added]) <= most_words:
+            chosen.update(added)
     return chosen
 
 
-def _with_its_list(units: Sequence[Unit], best: int, intent: Intent, tuning: Tuning) -> set[int]:
-    """The best unit, with what it needs to be understood: the whole list for questions that want one."""
-    block = {position for position, unit in enumerate(units) if unit.block == units[best].block}
-    if units[best].lead:
-        block |= {position for position, unit in enumerate(units) if unit.block == units[best].block + 1}
-    listed = any(units[position].kind in ("item", "row", "term") for position in block)
-    if not listed:
-        return {best}
-    lead = {position for position in (min(block) - 1,) if position >= 0 and units[position].lead}
-    whole = block | lead
-    wanted = intent in ("list", "procedure", "comparison") or units[best].lead
-    if wanted and sum(_words(units[position]) for position in whole) <= tuning.list_words:
-        return whole
-    if wanted and units[best].lead:
-        return {best, *sorted(block)[:12]}
-    return {best} | lead
-
-
-def _words(unit: Unit) -> int:
-    return len(unit.text.split())
+def _piece_score(piece: Piece, scores: Scores) -> float:
+    return float(scores[list(piece.positions)].max())
 
 
 def _runs(positions: Sequence[int]) -> list[list[int]]:

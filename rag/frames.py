@@ -71,9 +71,9 @@ SMALL_TALK: Mapping[Language, Mapping[str, frozenset[str]]] = {
 FILLERS: Mapping[Language, frozenset[str]] = {
     "es": frozenset(
         """
-        muchas mil muy muchísimas muchisimas amable todo todos todas por tu su la ayuda información informacion respuesta
-        día días dia dias tarde tardes noche noches luego pronto mañana qué que tal cómo como estás estas está esta están
-        estan vas va de nuevo y perfecto genial ok vale listo excelente faro
+        muchas mil muy muchísimas muchisimas amable todo todos todas por tu su la ayuda información informacion
+        respuesta día días dia dias tarde tardes noche noches luego pronto mañana qué que tal cómo como estás estas está
+        esta están estan vas va de nuevo y perfecto genial ok vale listo excelente faro
         """.split()
     ),
     "en": frozenset(

@@ -145,11 +145,9 @@ def open_snapshot(versions: Versions, name: str, encoder: EncoderIdentity) -> Sn
         )
     manifest = manifest_from_json(text)
     _require_same_maker(manifest, encoder)
-    opened = versions.open(name)
-    counts = (opened.passages.count(), opened.units.count())
-    if counts != (manifest.passage_records, manifest.unit_records):
-        raise IndexUnavailableError(f"the index in {versions.where} is incomplete; repair it with `faro ingest`")
-    return _snapshot(manifest, opened)
+    if not versions.is_intact(name, manifest):
+        raise IndexUnavailableError(f"the index in {versions.where} is damaged; repair it with `faro ingest`")
+    return _snapshot(manifest, versions.open(name))
 
 
 def _require_same_maker(manifest: Manifest, encoder: EncoderIdentity) -> None:

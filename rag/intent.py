@@ -17,7 +17,7 @@ _SPANISH: tuple[tuple[Intent, str], ...] = (
     ("time", r"^(?:\w+ ){0,2}cuando\b|\bque (?:dia|fecha|plazo|horario|hora)s?\b|\bhasta que fecha|\bdesde que momento"),
     ("who", r"^(?:\w+ ){0,3}quien(?:es)?\b"),
     ("procedure", r"\bcomo (?:hago|puedo|se hace|pido|se pide|solicito|se solicita|cobro|obtengo|accedo|me|lo|la|le|debo|tengo|postulo|activo|actualizo|cambio|agrego|edito|funciona el proceso|se)\b|\bque (?:pasos|debo hacer|tengo que hacer|hay que hacer|hago)\b|\bpasos\b|\bprocedimiento\b|\bque necesito para\b"),
-    ("list", r"\bcuales\b|\benumera|\blista(?:do|me|r)?\b|\bque (?!es\b|era\b|hace\b|dice\b|pasa\b)(?:otros? |otras? |tipos? de )?\w+(?:s)\b|\bnombra|\bmenciona"),
+    ("list", r"\bcuales\b|\benumera|\blista(?:do|me|r)?\b|^(?:\w+ ){0,2}que (?!es\b|nos\b|mas\b|les\b)(?:otros? |otras? |tipos? de )?\w{2,}s\b|\bnombra|\bmenciona"),
     ("definition", r"\b(?:que|q) (?:es|son|significa|quiere decir|se entiende por|hace|hacen)\b|\ba que se refiere|\bdefin|\ben que consiste|\bde que se trata|\bcual es\b"),
 )
 _ENGLISH: tuple[tuple[Intent, str], ...] = (

@@ -87,6 +87,10 @@ class KeywordIndex:
         """Inverse document frequency of each word, shape (len(words),); highest for words the handbook never uses."""
         return np.array([self._idf(word) for word in words], dtype=np.float32)
 
+    def known(self, words: Sequence[QueryWord]) -> NDArray[np.bool_]:
+        """Whether the handbook uses each word, or a translation of it, at all; shape (len(words),)."""
+        return np.array([any(term in self._vocabulary for term, _ in word.terms) for word in words], dtype=np.bool_)
+
     def _idf(self, word: QueryWord) -> float:
         frequencies = [(len(self._column(term)[0]), weight) for term, weight in word.terms]
         if word.exclusive:

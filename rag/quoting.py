@@ -108,11 +108,13 @@ def _render_paragraph(units: list[Unit], number: int) -> str:
 
 
 def _render_list(chunk: Chunk, units: list[Unit], number: int) -> str:
-    outermost = min(unit.depth for unit in units)
     lines: list[str] = []
-    level = -1
+    parents: list[int] = []  # depths of the quoted items this one is nested in: the outermost may not be quoted
     for unit in units:
-        level = min(unit.depth - outermost, level + 1)
+        while parents and parents[-1] >= unit.depth:
+            parents.pop()
+        level = len(parents)
+        parents.append(unit.depth)
         bullet = f"{item_number(chunk, unit)}." if unit.ordered else "-"
         lines.append(f"{_INDENT * level}{bullet} {_readable(unit)} [{number}]")
     return "\n".join(lines)

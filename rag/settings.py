@@ -32,7 +32,7 @@ class Settings(BaseSettings):
         description="Folder of the encoder, or the name or folder of any sentence-transformers model (extra `hub`).",
     )
     chroma_url: str | None = Field(None, description="Address of a Chroma server; without it Chroma runs embedded.")
-    chunk_tokens: int = Field(200, ge=32, le=8192, description="Longest chunk in the encoder's tokens.")
+    chunk_tokens: int = Field(240, ge=32, le=8192, description="Longest chunk in the encoder's tokens.")
     chat_model: str | None = Field(
         None, description="Chat model for generated answers, `provider:model`; without it answers are extractive."
     )

@@ -191,13 +191,20 @@ def open_folder(folder: Path) -> Client:
 
     Raises IndexUnavailableError when Chroma cannot open it.
     """
-    if os.access(folder, os.W_OK) or not folder.exists():
+    if all(os.access(path, os.W_OK) for path in (folder, *folder.glob("*.sqlite3"))):
         return _open_embedded(folder, where=folder, held=None)
-    # Chroma writes a line when it opens, so that a read-only volume needs a copy.
+    # Chroma writes a line whenever it opens, so that what is read from a read-only volume is a copy.
     copy = tempfile.TemporaryDirectory(prefix="faro-index-", ignore_cleanup_errors=True)
-    writable = Path(copy.name) / folder.name
-    shutil.copytree(folder, writable, copy_function=shutil.copyfile)
-    return _open_embedded(writable, where=folder, held=copy)
+    try:
+        for file in filter(Path.is_file, folder.rglob("*")):
+            target = Path(copy.name, file.relative_to(folder))
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(file, target)
+    except OSError as error:
+        raise IndexUnavailableError(
+            f"the index in {folder} is read-only and cannot be copied to {copy.name} ({error}); make it writable"
+        ) from error
+    return _open_embedded(Path(copy.name), where=folder, held=copy)
 
 
 def connect(url: str) -> Client:

@@ -58,6 +58,9 @@ class Versions(Protocol):
     def open(self, name: str) -> OpenVersion:
         """Open version ``name`` for reading. Raises IndexUnavailableError."""
 
+    def is_intact(self, name: str, manifest: Manifest) -> bool:
+        """Whether all that ``manifest`` tells of version ``name`` is there, as it was written."""
+
 
 class FolderVersions:
     """Versions in the sub-folders of a folder, the pointer in its file CURRENT."""
@@ -90,6 +93,13 @@ class FolderVersions:
         client = open_folder(self.path(name))
         return OpenVersion(client, client.collection(PASSAGES), client.collection(UNITS))
 
+    def is_intact(self, name: str, manifest: Manifest) -> bool:
+        # Before Chroma opens it: a damaged graph can end the process.
+        try:
+            return bool(manifest.files) and all(_is_whole(self.path(name) / file, sha) for file, sha in manifest.files)
+        except OSError:
+            return False
+
     def path(self, name: str) -> Path:
         """The folder of version ``name``."""
         return self.folder / VERSIONS / name
@@ -116,6 +126,13 @@ class ServerVersions:
         client = self.client()
         return OpenVersion(client, client.collection(passages), client.collection(units))
 
+    def is_intact(self, name: str, manifest: Manifest) -> bool:
+        try:
+            opened = self.open(name)
+            return (opened.passages.count(), opened.units.count()) == (manifest.passage_records, manifest.unit_records)
+        except IndexUnavailableError:
+            return False
+
     def client(self) -> Client:
         """The connection, made when first asked for. Raises IndexUnavailableError."""
         if self._client is None:
@@ -124,14 +141,17 @@ class ServerVersions:
 
     def _document(self, record_id: str) -> str | None:
         try:
-            if self._pointers is None:
-                if SERVER_POINTERS not in self.client().names():
-                    return None
-                self._pointers = self.client().collection(SERVER_POINTERS)
-            return self._pointers.documents([record_id]).get(record_id)
+            pointers = self._pointers or self._open_pointers()
+            return pointers.documents([record_id]).get(record_id) if pointers else None
         except IndexUnavailableError:
             self._pointers = None  # a server that was emptied has other collections under the old names
             raise
+
+    def _open_pointers(self) -> Collection | None:
+        client = self.client()
+        if SERVER_POINTERS in client.names():
+            self._pointers = client.collection(SERVER_POINTERS)
+        return self._pointers
 
 
 def versions_at(folder: Path, chroma_url: str | None) -> FolderVersions | ServerVersions:
@@ -158,15 +178,7 @@ def file_digests(folder: Path) -> tuple[tuple[str, str], ...]:
     return tuple((file.relative_to(folder).as_posix(), "" if _is_database(file) else _sha256(file)) for file in files)
 
 
-def is_intact(folder: Path, manifest: Manifest) -> bool:
-    """Whether the files of the version in ``folder`` are what they were when it was built."""
-    try:
-        return bool(manifest.files) and all(_file_is_intact(folder / name, digest) for name, digest in manifest.files)
-    except OSError:
-        return False
-
-
-def _file_is_intact(file: Path, digest: str) -> bool:
+def _is_whole(file: Path, digest: str) -> bool:
     return _database_is_intact(file) if _is_database(file) else _sha256(file) == digest
 
 

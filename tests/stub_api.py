@@ -105,9 +105,9 @@ def problem_reply(status: int, **headers: str) -> Reply:
 
 
 @contextmanager
-def serve_stub() -> Iterator[StubApi]:
-    """The stub on a free port of this machine."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+def serve_stub(port: int = 0) -> Iterator[StubApi]:
+    """The stub on ``port`` of this machine, by default a free one."""
+    server = ThreadingHTTPServer(("127.0.0.1", port), _Handler)
     stub = StubApi(f"http://127.0.0.1:{server.server_port}", answer_reply(make_answer()), make_handbook())
     server.stub = stub  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)

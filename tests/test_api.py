@@ -264,6 +264,17 @@ def test_a_failure_in_mid_stream_is_its_last_event(serve: Serve, failure: Except
     assert (problem["status"], problem["detail"], problem["instance"]) == (status, detail, "/v1/ask/stream")
 
 
+def test_a_slow_stream_is_kept_alive(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fastapi.routing._PING_INTERVAL", 0.05)  # seconds; 15 otherwise
+    gate = threading.Event()
+    opener = threading.Timer(0.5, gate.set)
+    opener.start()
+    response = serve(FakeEngine(gate=gate)).post("/v1/ask/stream", json={"question": VACATION})
+    opener.join()
+    assert ": ping" in response.text
+    assert events_of(response.text)[-1][0] == "done"
+
+
 def test_search_gives_the_best_first(serve: Serve) -> None:
     found = serve().get("/v1/search", params={"q": "gastos de viaje", "k": 2}).json()
     assert [hit["path"] for hit in found["hits"]] == ["gastos.md", "vacaciones.md"]

@@ -29,6 +29,7 @@ class Report:
     removed: tuple[str, ...] = ()
     skipped: tuple[Left, ...] = ()
     failed: tuple[Left, ...] = ()
+    problems: tuple[str, ...] = ()
     changed_index: bool = True
     seconds: float = 1.25
 
@@ -104,11 +105,12 @@ def test_hits_are_numbered_with_their_place() -> None:
 
 
 def test_a_summary_counts_pages_and_names_what_was_left_out() -> None:
-    text = reported(Report(skipped=(Left("d.md", "draft"),), failed=(Left("e.md", "not UTF-8"),)))
+    text = reported(Report(skipped=(Left("d.md", "draft"),), failed=(Left("e.md", "not UTF-8"),), problems=("odd",)))
     assert text.splitlines() == [
         "3 pages, 9 chunks: 2 pages added, 1 changed, 0 removed (1.2 s)",
         "  failed: e.md: not UTF-8",
         "  skipped: d.md: draft",
+        "  note: odd",
     ]
 
 

@@ -30,8 +30,8 @@ from ui.render import (  # noqa: E402
     page_language_html,
     partial_answer_html,
     question_html,
-    state_html,
     scroll_html,
+    state_html,
 )
 from ui.texts import AUDIENCES, LANGUAGES, TEXTS, Texts, choose_language  # noqa: E402
 
@@ -172,7 +172,7 @@ def show_reply(exchange: Exchange, number: int, texts: Texts) -> None:
 
 def show_status(answer: AskResponse, texts: Texts) -> None:
     """What the reader should know before the answer: that there is none, or that it is not all proven."""
-    if answer.status == "not_found":
+    if answer.status == "not_found" and answer.consulted:  # a greeting looks nothing up
         st.badge(texts.not_found_badge, color="gray", icon=":material/search_off:")
     if answer.status == "unverified":
         st.badge(texts.unverified_badge, color="orange", icon=":material/warning:")

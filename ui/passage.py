@@ -19,7 +19,7 @@ MARK_OPEN: Final = "<mark>"
 MARK_CLOSE: Final = "</mark>"
 
 # Marks of site generators that nobody reads: Hugo's shortcodes, and the attribute lists of both.
-_GENERATOR_MARKS = re.compile(r"\{\{[<%].*?[%>]\}\}|\{[:#][^{}\n]*\}", re.DOTALL)
+_GENERATOR_MARKS = re.compile(r"\{\{[<%].*?[%>]\}\}|\s*\{\s*[:#.][^{}\n]*\}", re.DOTALL)
 _TAGS = re.compile(r"<!--.*?-->|</?[a-zA-Z][^<>]*>", re.DOTALL)
 _LEAF_KINDS = frozenset({"text", "code_inline", "softbreak", "fence", "code_block", "html_block", "image"})
 

@@ -19,9 +19,10 @@ from ui.texts import Texts, format_date, format_lines
 SECTION_SEPARATOR: Final = " › "
 HANDBOOK_LANGUAGE: Final[Language] = "es"
 
+# Zero-width: no line break here.
+_WORD_JOINER: Final = "\u2060"
 # Streamlit acts on these after Markdown has taken its backslashes away: emoji and icon names, arrows and dashes,
 # addresses that become links. A zero-width character inside them is what stops it.
-_WORD_JOINER: Final = "\u2060"
 _INTERPRETED_LATER = re.compile(
     r":(?=[\w+\-/]+:)"
     r"|(?:(?<=\s)|^)[<>~-](?=(?:->|>|-|=)(?:\s|$))"
@@ -249,7 +250,7 @@ def _with_markers(token: Token, titles: Mapping[int, str]) -> list[Token]:
         title = titles.get(int(match[1]))
         if title is None:
             continue
-        pieces.append(_raw_html(escape(token.content[position : match.start()].removesuffix(" "))))
+        pieces.append(_raw_html(escape(token.content[position : match.start()].removesuffix(" ") + _WORD_JOINER)))
         pieces.append(_raw_html(f'<sup class="faro-ref" title="{escape(title)}">[{int(match[1])}]</sup>'))
         position = match.end()
     return [*pieces, _raw_html(escape(token.content[position:]))]

@@ -80,20 +80,20 @@ TEXTS: Final[Mapping[Language, Texts]] = {
             None: (
                 "¿Cuál es la misión?",
                 "¿Qué valores tenemos?",
-                "¿Qué beneficios hay?",
-                "¿Cómo se organiza el trabajo?",
+                "¿Qué roles existen?",
+                "¿Cómo es el proceso de selección?",
             ),
             "candidate": (
                 "¿Cuál es la misión?",
                 "¿Cómo es el proceso de selección?",
-                "¿Qué beneficios hay?",
+                "¿Qué perfil se busca?",
                 "¿Qué roles existen?",
             ),
             "employee": (
                 "¿Qué valores tenemos?",
-                "¿Cómo pido vacaciones?",
-                "¿Qué beneficios tengo?",
                 "¿Cómo puedo crecer profesionalmente?",
+                "¿Cómo se trabaja con los clientes?",
+                "¿Qué proyectos hacemos?",
             ),
             "recruiter": (
                 "¿Qué perfiles se buscan?",
@@ -165,20 +165,20 @@ TEXTS: Final[Mapping[Language, Texts]] = {
             None: (
                 "What is the mission?",
                 "What are our values?",
-                "What benefits are there?",
-                "How is work organised?",
+                "Which roles are there?",
+                "What is the selection process like?",
             ),
             "candidate": (
-                "What is the mission of the company?",
+                "What is the mission?",
                 "What is the selection process like?",
-                "What benefits do you offer?",
+                "Who are you looking for?",
                 "Which roles are there?",
             ),
             "employee": (
                 "What are our values?",
-                "How do I request time off?",
-                "What benefits do I have?",
                 "How can I grow professionally?",
+                "How do we work with clients?",
+                "Which projects do we do?",
             ),
             "recruiter": (
                 "Which profiles are we looking for?",
