@@ -16,7 +16,7 @@ RUN if [ "$HUB" = 1 ]; then \
     && pip install setuptools==84.2.1
 
 FROM python:3.11-slim
-ENV PATH=/opt/faro/bin:$PATH PYTHONUNBUFFERED=1 \
+ENV PATH=/opt/faro/bin:$PATH PYTHONUNBUFFERED=1 ORT_DISABLE_TELEMETRY=1 \
     FARO_HANDBOOK=/handbook FARO_INDEX=/index
 RUN useradd --create-home --uid 10001 faro && mkdir /handbook /index && chown faro:faro /index
 COPY --from=build /opt/faro /opt/faro

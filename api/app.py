@@ -138,7 +138,7 @@ def handbook(engine: EngineDependency, settings: SettingsDependency) -> schema.H
 def search(
     engine: EngineDependency,
     q: Annotated[str, Query(description="What to look for.", examples=["vacaciones"])],
-    k: Annotated[int, Query(ge=1, le=schema.MAX_SEARCH_K, description="How many sections to return.")] = 10,
+    k: Annotated[int, Query(ge=1, le=schema.MAX_K, description="How many sections to return.")] = 10,
     language: Annotated[schema.Language | None, Query(description="Language of the query, if known.")] = None,
 ) -> schema.SearchResponse:
     """The sections nearest to a query, best first."""

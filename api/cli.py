@@ -124,7 +124,7 @@ def ask(
     audience: Annotated[
         Literal["candidate", "employee", "recruiter"] | None, typer.Option(help="Who asks.", show_default=False)
     ] = None,
-    k: Annotated[int | None, typer.Option("-k", min=1, max=50, help="Passages to read.", show_default=False)] = None,
+    k: Annotated[int | None, typer.Option("-k", min=1, max=100, help="Passages to read.", show_default=False)] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Answer a question from the index, with its sources."""
@@ -198,10 +198,11 @@ def serve(
 
 @app.command()
 def ui(
+    host: HostOption = None,
     port: Annotated[int | None, typer.Option(help="Port of the chat page (FARO_UI_PORT).", show_default=False)] = None,
 ) -> None:
     """Serve the chat page; it speaks to the API at FARO_API_URL."""
-    settings = _settings(ui_port=port)
+    settings = _settings(host=host, ui_port=port)
     from api.supervise import chat_service, check_port, run_together
 
     check_port(settings.host, settings.ui_port, "FARO_UI_PORT or --port")

@@ -14,8 +14,7 @@ Mode = Literal["extractive", "generative"]
 MAX_BODY_BYTES = 64 * 1024
 MAX_HISTORY_TURNS = 40
 MAX_HISTORY_CHARS = 20_000
-MAX_ASK_K = 50  # passages read for one answer: beyond this an answer only gets slower
-MAX_SEARCH_K = 100
+MAX_K = 100  # passages read for one answer, or returned by one search
 
 EVENT_NAMES = ("meta", "delta", "citation", "done", "error")
 
@@ -53,7 +52,7 @@ class AskRequest(BaseModel):
         default_factory=list, max_length=MAX_HISTORY_TURNS, description="The conversation so far, oldest first."
     )
     audience: Audience | None = Field(None, description="Who asks.")
-    k: int | None = Field(None, ge=1, le=MAX_ASK_K, description="Passages to read; by default the service decides.")
+    k: int | None = Field(None, ge=1, le=MAX_K, description="Passages to read; by default the service decides.")
 
     @model_validator(mode="after")
     def _history_fits(self) -> AskRequest:
@@ -121,7 +120,10 @@ class SearchHit(_FromCore):
     path: str = Field(validation_alias=AliasChoices("path", AliasPath("chunk", "path")))
     title: str = Field(validation_alias=AliasChoices("title", AliasPath("chunk", "title")))
     breadcrumb: list[str] = Field(validation_alias=AliasChoices("breadcrumb", AliasPath("chunk", "breadcrumb")))
-    text: str = Field(validation_alias=AliasChoices("text", AliasPath("chunk", "text")))
+    text: str = Field(
+        validation_alias=AliasChoices("text", AliasPath("chunk", "source")),
+        description="The passage as it stands in the file, Markdown included.",
+    )
     score: float
     url: str = Field(validation_alias=AliasChoices("url", AliasPath("chunk", "url")))
     start_line: int = Field(validation_alias=AliasChoices("start_line", AliasPath("chunk", "span", "start_line")))

@@ -13,18 +13,20 @@ from mdit_py_plugins.footnote import footnote_plugin
 
 from ingest.blocks import read_blocks
 from ingest.containers import containers_plugin
-from ingest.dialects import blank_dialects
+from ingest.dialects import FILLER, blank_dialects
 from ingest.document import Block, Document, PageMeta
 from ingest.frontmatter import split_front_matter
 from ingest.inline import PositionedInline
 from ingest.lines import split_lines
-from ingest.sources import Site
+from ingest.site import Site
 from ingest.urls import AnchorRegistry
 
 # Levels of nested Markdown that are read; each list takes two. Deeper text is ignored (the parser recurses).
 DEEPEST_NESTING = 60
 _LANGUAGE_SUFFIX = re.compile(r"\.[a-z]{2}(?:[-_][A-Za-z]{2})?$")
 _ORDER_PREFIX = re.compile(r"^\d+[-_. ]+(?=\S)")
+_LISTED_ID = re.compile(r"\{(?=[^{}\n]{0,300}\})[^{}\n#]{0,300}#([^\s{}#]+)")
+_HTML_ID = re.compile(r"<[a-zA-Z][^<>]{0,300}?\s(?:id|name)\s*=\s*[\"']([^\"'<>\s]+)[\"']")
 _INDEX_NAMES = frozenset({"index", "_index", "readme"})
 
 
@@ -36,11 +38,14 @@ def parse_markdown(text: str, path: str, site: Site) -> Document:
     meta, body_start = split_front_matter(text)
     if body_start == 0 and text.startswith("\ufeff"):
         body_start = 1
-    lines = split_lines(blank_dialects(text[body_start:]), body_start)
+    blanked = blank_dialects(text[body_start:])
+    lines = split_lines(blanked, body_start)
     parser = _parser()
     env: dict[str, Any] = {}
     tokens = parser.parse("\n".join(lines.lines), env)
     registry = AnchorRegistry(site.kind, site.anchor_style)
+    if not registry.wants_source:
+        registry.reserve(_given_ids(text[body_start:], blanked))
     blocks = read_blocks(tokens, parser, env, text, lines, partial(_anchor, registry))
     title = _title(meta, site.nav_titles.get(path), blocks, path)
     return Document(path=path, title=title, source=text, body_start=body_start, meta=meta, blocks=blocks)
@@ -48,6 +53,12 @@ def parse_markdown(text: str, path: str, site: Site) -> Document:
 
 def _anchor(registry: AnchorRegistry, text: str, written: str, identifier: str | None) -> str:
     return registry.anchor(written if registry.wants_source else text, identifier)
+
+
+def _given_ids(body: str, blanked: str) -> list[str]:
+    """The ids that the author gave to elements of the page, in attribute lists and in HTML."""
+    lists = (found[1] for found in _LISTED_ID.finditer(body) if blanked[found.start()] == FILLER)
+    return [*lists, *(found[1] for found in _HTML_ID.finditer(blanked))]
 
 
 def _parser() -> MarkdownIt:

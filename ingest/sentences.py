@@ -45,6 +45,7 @@ _ADDRESS = re.compile(r"\w(?:@|\.)[\w.-]*[a-z]{2,}\.$")
 _LONG_WORD = re.compile(r"[^\W\d_A-Z]{5,}[)\"'»”’]*\.[)\"'»”’]*$")
 _LOOK_BACK = 80  # characters that decide about a full stop, on either side
 _LOOK_AHEAD = 40
+_LONGEST_PIECE = 4_000
 
 
 def split_sentences(text: str) -> list[tuple[int, int]]:
@@ -84,7 +85,17 @@ def _skip_spaces(line: str, position: int) -> int:
 
 
 def _proposed_starts(line: str) -> frozenset[int]:
-    return frozenset(boundary["start_index"] for boundary in sentencex.get_sentence_boundaries("es", line))
+    """Where sentencex sees a sentence begin. Its time is quadratic, so a very long line is shown to it in pieces."""
+    starts: set[int] = set()
+    begin = 0
+    while begin < len(line):
+        end = begin + _LONGEST_PIECE
+        if end < len(line):
+            end = max(line.rfind(" ", begin, end) + 1, begin + _LONGEST_PIECE // 2)
+        boundaries = sentencex.get_sentence_boundaries("es", line[begin:end])
+        starts.update(begin + boundary["start_index"] for boundary in boundaries[begin > 0 :])
+        begin = end
+    return frozenset(starts)
 
 
 def _ends(line: str, start: int, found: re.Match[str], following: int, proposed: frozenset[int]) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rag.chain import Event, HandbookChain, Stages
 from rag.chat_model import make_chat_model
-from rag.conversation import ModelRewriter, follow_up_query
+from rag.conversation import Lookup, ModelRewriter, look_up
 from rag.embedding import Encoder, load_encoder
 from rag.errors import QuestionError
 from rag.events import Answerer
@@ -25,7 +25,7 @@ from rag.retrieval import HybridRetriever
 from rag.settings import Settings
 from rag.types import AUDIENCES, LANGUAGES, Answer, Hit, Language, Mode, Question, Turn
 
-MAX_HITS = 50  # more than anyone reads, few enough to rank answers from
+MAX_HITS = 100  # more than anyone reads
 
 _BLANKS = re.compile(r"\s+")
 # Control, format (zero width, direction), private, surrogate and unassigned characters: nothing a person types on
@@ -94,7 +94,7 @@ class _Answering:
 
     mode: Mode
     answerer: Answerer
-    search_text: Callable[[Question, Language], str]
+    look_up: Callable[[Question, Language], Lookup]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class _Assembly:
 def _answering(settings: Settings) -> _Answering:
     extractive = ExtractiveAnswerer()
     if settings.chat_model is None:
-        return _Answering("extractive", extractive, follow_up_query)
+        return _Answering("extractive", extractive, look_up)
     timeout = settings.chat_timeout_seconds
     key = settings.chat_api_key
     model = make_chat_model(
@@ -151,7 +151,7 @@ def _assemble(snapshot: Snapshot, resources: _Resources, answering: _Answering) 
     chain = HandbookChain(
         searcher=retriever,
         answerer=answering.answerer,
-        stages=Stages(detect_language=detect, search_text=answering.search_text, select=selector),
+        stages=Stages(detect_language=detect, look_up=answering.look_up, select=selector),
         index_version=snapshot.version,
     )
     return _Assembly(snapshot, retriever, chain, detect, resources.encoder.name)

@@ -11,13 +11,15 @@ from typing import Any, Protocol
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import run_in_executor
 
-from rag.conversation import small_talk
+from rag.conversation import Lookup, blend, small_talk
 from rag.events import Answerer, Cited, Delta, Done, End, Event, Meta, Part, Start, Task
 from rag.extractive import Selection
 from rag.frames import FRAMES
 from rag.types import Answer, Citation, Hit, Language, Mode, Question, Turn
 
 __all__ = ["Cited", "Delta", "Done", "Event", "HandbookChain", "Meta", "Searcher", "Stages"]
+
+BLEND_FACTOR = 3  # times as many chunks are read of each of two searches as of one, so that their means are whole
 
 
 class Searcher(Protocol):
@@ -28,10 +30,10 @@ class Searcher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """What the chain decides before it answers: the language, what to search for, and which quotes answer."""
+    """What the chain decides before it answers: the language, what to look up, and which quotes answer."""
 
     detect_language: Callable[[str, Sequence[Turn]], Language]
-    search_text: Callable[[Question, Language], str]
+    look_up: Callable[[Question, Language], Lookup]
     select: Callable[[str, Language, Sequence[Hit]], Selection]
 
 
@@ -86,12 +88,19 @@ class HandbookChain(Runnable[Question, Answer | Event]):
         with stopwatch.stage("language"):
             language = question.language or self._stages.detect_language(question.text, question.history)
         with stopwatch.stage("rewrite"):
-            text = self._stages.search_text(question, language)
+            lookup = self._stages.look_up(question, language)
         with stopwatch.stage("retrieve"):
-            hits = self._searcher.search(text, language, question.k)
+            hits = self._search(lookup, language, question.k)
         with stopwatch.stage("select"):
-            selection = self._stages.select(text, language, hits)
+            selection = self._stages.select(lookup.text, language, hits)
         return language, self._answerer.answer(Task(question, language, selection))
+
+    def _search(self, lookup: Lookup, language: Language, k: int) -> list[Hit]:
+        if lookup.own_text is None:
+            return self._searcher.search(lookup.text, language, k)
+        depth = BLEND_FACTOR * k
+        full, own = (self._searcher.search(text, language, depth) for text in (lookup.text, lookup.own_text))
+        return blend(full, own, lookup.own_weight, k)
 
 
 def _reply(text: str) -> Iterator[Part]:

@@ -20,6 +20,8 @@ from rag.errors import ChatModelError
 _OWN_PROTOCOL = ("anthropic", "ollama", "openai")
 # Stop reasons of OpenAI-compatible servers, Anthropic and Ollama for an answer that was cut.
 _CUT_REASONS = frozenset({"length", "max_tokens", "content_filter"})
+# Ollama cuts longer prompts silently, from the beginning, where the rules are; its own default is shorter than ours.
+_OLLAMA_CONTEXT_TOKENS = 8192
 _FINAL_CHARACTERS = frozenset('.!?…)]】»”"*`')
 _NO_KEY = "none"  # local servers take any key, and the client library insists on one
 
@@ -68,7 +70,8 @@ def _options(
     if base_url:
         options["base_url"] = base_url
     if provider == "ollama":
-        return options | {"client_kwargs": {"timeout": timeout_seconds}, "temperature": 0.0}
+        local = {"client_kwargs": {"timeout": timeout_seconds}, "temperature": 0.0, "num_ctx": _OLLAMA_CONTEXT_TOKENS}
+        return options | local
     options |= {"timeout": timeout_seconds, "max_retries": 0}
     if base_url and provider == "openai":
         options |= {"temperature": 0.0, "use_responses_api": False}

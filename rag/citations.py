@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 from rag.types import Chunk, Citation, Hit, Unit
 
@@ -53,23 +54,41 @@ class CitationBook:
 
 
 def make_citation(number: int, chunk: Chunk, units: Sequence[Unit]) -> Citation:
-    """Citation ``number`` for what reaches from the first of ``units`` to the last, sliced from the chunk's source."""
-    first, last = units[0].span, units[-1].span
+    """Citation ``number`` for what reaches from the first of ``units`` to the last, sliced from the chunk's source.
+
+    A unit that lies outside its chunk (a heading that stands for the section below it) is its own quote and context;
+    ``runs`` keeps such units apart from others.
+    """
+    first, last = units[0], units[-1]
+    inside = _is_inside(first, chunk) and _is_inside(last, chunk)
+    start, end = first.span.start - chunk.span.start, last.span.end - chunk.span.start
     return Citation(
         id=number,
         title=chunk.title,
         breadcrumb=chunk.breadcrumb,
         path=chunk.path,
         url=chunk.url,
-        quote=chunk.source[first.start - chunk.span.start : last.end - chunk.span.start],
-        start_line=first.start_line,
-        end_line=last.end_line,
+        quote=chunk.source[start:end] if inside else first.source,
+        start_line=first.span.start_line,
+        end_line=last.span.end_line if inside else first.span.end_line,
         updated=chunk.updated or chunk.created,
         draft=chunk.draft,
         wip=chunk.wip,
-        context=chunk.source,
-        context_start_line=chunk.span.start_line,
+        context=chunk.source if inside else first.source,
+        context_start_line=(chunk if inside else first).span.start_line,
     )
+
+
+def runs(chunk: Chunk, units: Sequence[Unit]) -> list[tuple[Unit, ...]]:
+    """``units`` cut so that each run can be proved by one slice of the chunk's source, or is one unit outside it."""
+    cut: list[tuple[Unit, ...]] = []
+    for inside, group in groupby(units, key=lambda unit: _is_inside(unit, chunk)):
+        cut += [tuple(group)] if inside else [(unit,) for unit in group]
+    return cut
+
+
+def _is_inside(unit: Unit, chunk: Chunk) -> bool:
+    return chunk.span.start <= unit.span.start and unit.span.end <= chunk.span.end
 
 
 def best_unit(hit: Hit) -> Unit:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from langchain_core.language_models import BaseChatModel
 
@@ -13,12 +15,17 @@ from rag.chat_model import stream_text
 from rag.errors import ChatModelError
 from rag.frames import FILLERS, FRAMES, SMALL_TALK
 from rag.prompts import rewrite_messages
-from rag.types import LANGUAGES, Language, Question, Turn
+from rag.types import LANGUAGES, Hit, Language, Question, Turn
 
 HISTORY_TURNS = 8  # newest turns looked at: four exchanges; older subjects are rarely meant
 TURN_CHARACTERS = 2000  # of each turn; an answer is seldom longer
 REWRITE_CHARACTERS = 400  # a rewritten question longer than this is no question
-REWRITE_SECONDS = 8.0  # longest wait for a rewriting: the answer itself still has to be written
+REWRITE_SECONDS = 8.0  # longest wait for a rewriting, which only precedes the answer...
+REWRITE_SHARE = 0.25  # ...and the share of the wait for an answer that it may take besides
+
+OWN_WEIGHT = 0.3  # of an elliptic question beside the one it leans on; flat from 0.3 to 0.5 on follow-ups of two sites
+OWN_WEIGHT_WITH_NOUN = 0.5  # "¿y las vacaciones?" may be a new topic: its own words count as much
+SUBJECT_NOUNS = 2  # with so many nouns a question says what it is about, even if it begins with "and"
 
 _AFFIRMATIONS = frozenset(
     """
@@ -27,21 +34,21 @@ _AFFIRMATIONS = frozenset(
     """.split()
 )
 _CONNECTORS = frozenset({"y", "e", "o", "pero", "entonces", "ademas", "tambien", "and", "but", "or", "so", "also"})
-_ANAPHORA = frozenset(
+_OPENINGS = frozenset({("what", "about"), ("how", "about"), ("que", "tal")})
+# Words that stand for something said before. Determiners do so only where no noun of their own follows.
+_PRONOUNS = frozenset(
     """
-    eso esa ese esos esas esto ello el ella ellos ellas ahi alli alla mismo misma mismos mismas ambos ambas
-    it its that those them they their he she him her there one ones same both
+    eso esto ello ella ellos ellas ahi alli alla mismo misma mismos mismas ambos ambas
+    it its them they their he she him her there ones same
     """.split()
 )
-# Pronouns joined to a verb, "pedirlo", "pagándola"; "cárcel" and "Karla" keep out of the way by length and ending.
-_ENCLITIC = re.compile(r"\w{2,}(?:[aei]r|ndo)(?:me|te|se|nos)?(?:lo|la|los|las|le|les)$")
-_ENGLISH_OPENINGS = (("what", "about"), ("how", "about"))
-_OPEN_QUESTIONS = frozenset(
-    """
-    cuanto cuanta cuantos cuantas cuando donde quien quienes
-    how when where who
-    """.split()
-)
+_DETERMINERS = frozenset("ese esa esos esas este estos estas that those this these".split(" "))
+_COPULAS = frozenset({"is", "are", "was", "were"})
+_CLAUSE_OPENERS = frozenset({"to", "that", "if"})
+# Pronouns joined to a verb: "pedirlo", "pagándola".
+_ENCLITIC = re.compile(r"\w{2,}(?:[aei]r|ndo)(?:me|te|se|nos)?(?:lo|la|los|las|le|les)")
+_NOT_ENCLITIC = frozenset({"charla", "charlas"})
+_OPEN_QUESTIONS = frozenset("cuanto cuanta cuantos cuantas cuando donde quien quienes how when where who".split(" "))
 _NOUN_SIGNS = frozenset(
     """
     el la los las un una unos unas de del al en con para por sin sobre mi mis su sus tu tus nuestro nuestra
@@ -55,7 +62,16 @@ _CONTENT_WITH_PRONOUN = 4
 _STOP_WORDS = SPANISH_STOP_WORDS | ENGLISH_STOP_WORDS
 
 
-def follow_up_query(question: Question, language: Language) -> str:
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What to search for. A follow-up is searched for twice: in full, and by itself with ``own_weight`` in [0, 1]."""
+
+    text: str
+    own_text: str | None = None
+    own_weight: float = 0.0
+
+
+def look_up(question: Question, language: Language) -> Lookup:
     """What to search for: the question and, if it is elliptic, the one it leans on.
 
     A rule without a model. A question that names its own subject stands alone, so that a new topic stays clean. The
@@ -63,7 +79,7 @@ def follow_up_query(question: Question, language: Language) -> str:
     """
     asked = [turn.content for turn in recent_turns(question.history) if turn.role == "user"]
     if not asked or not is_elliptic(question.text):
-        return question.text
+        return Lookup(question.text)
     parts = [question.text]
     if not content_words(question.text):
         parts += cited_sections(question.history)[:1]
@@ -71,56 +87,90 @@ def follow_up_query(question: Question, language: Language) -> str:
         parts.append(earlier)
         if not is_elliptic(earlier):
             break
-    return " ".join(part for part in parts if not _is_bare_reply(part)) or question.text
+    text = " ".join(part for part in parts if not _is_bare_reply(part)) or question.text
+    if not content_words(question.text):
+        return Lookup(text)
+    return Lookup(text, question.text, OWN_WEIGHT_WITH_NOUN if _nouns(_tokens(question.text)) else OWN_WEIGHT)
 
 
-def _is_bare_reply(text: str) -> bool:
-    return _AFFIRMATIONS.issuperset(fold(word) for word in words(text))
+def blend(full: Sequence[Hit], own: Sequence[Hit], own_weight: float, k: int) -> list[Hit]:
+    """The ``k`` best of two searches for one follow-up, by the weighted mean of their scores.
+
+    A chunk that bears on both the follow-up and what it leans on comes first; where a follow-up changes the subject,
+    its own hits are strong enough to win. Weighted scores stay in [0, 1].
+    """
+    found = {hit.chunk.id: hit for hit in own}
+    blended = [_blended(hit, found.pop(hit.chunk.id, None), own_weight) for hit in full]
+    blended += [replace(hit, score=own_weight * hit.score) for hit in found.values()]
+    return sorted(blended, key=lambda hit: -hit.score)[:k]
+
+
+def _blended(full: Hit, own: Hit | None, own_weight: float) -> Hit:
+    """Where one search did not find a chunk, its score counts as 0 and the parts stay those of the other."""
+    if own is None:
+        return replace(full, score=(1 - own_weight) * full.score)
+
+    def mean(first: float, second: float) -> float:
+        return (1 - own_weight) * first + own_weight * second
+
+    return Hit(
+        full.chunk,
+        score=mean(full.score, own.score),
+        dense=mean(full.dense, own.dense),
+        sparse=mean(full.sparse, own.sparse),
+        unit_scores=tuple(map(mean, full.unit_scores, own.unit_scores)),
+    )
 
 
 def is_elliptic(text: str) -> bool:
     """Whether a question says too little by itself: "¿y cuánto es?", "how do I ask for it?", "sí"."""
-    tokens = [fold(word) for word in words(text)]
-    content = [token for token in tokens if token not in _STOP_WORDS and token not in _AFFIRMATIONS]
+    tokens = _tokens(text)
+    content = content_words(text)
     if not content:
         return True
-    connected = tokens[0] in _CONNECTORS or tuple(tokens[:2]) in _ENGLISH_OPENINGS
-    if connected and len(content) <= _CONTENT_WITH_CONNECTOR:
+    nouns = _nouns(tokens)
+    if _points_back(text, tokens) and len(content) <= _CONTENT_WITH_PRONOUN:
         return True
-    pronoun = _stressed_pronoun(tokens) or any(_ENCLITIC.fullmatch(token) for token in tokens)
-    if pronoun and len(content) <= _CONTENT_WITH_PRONOUN:
+    if len(nouns) >= SUBJECT_NOUNS:
+        return False
+    if (tokens[0] in _CONNECTORS or tuple(tokens[:2]) in _OPENINGS) and len(content) <= _CONTENT_WITH_CONNECTOR:
         return True
-    return len(content) == 1 and tokens[0] in _OPEN_QUESTIONS and not _has_noun(tokens, content[0])
+    return len(content) == 1 and tokens[0] in _OPEN_QUESTIONS and not nouns
 
 
-def _stressed_pronoun(tokens: Sequence[str]) -> bool:
-    """Whether a pronoun stands for something: ``el`` and ``that`` do only where no noun of their own follows."""
+def _points_back(text: str, tokens: Sequence[str]) -> bool:
+    """Whether a pronoun stands for something said before; "is there a…" and "is it possible to…" do not."""
+    if "él" in words(text):
+        return True
     for position, token in enumerate(tokens):
-        if token not in _ANAPHORA:
-            continue
-        following = tokens[position + 1] if position + 1 < len(tokens) else None
-        if token != "el" and token not in {"mismo", "misma"}:
-            return (
-                following is None
-                or token not in {"ese", "esa", "esos", "esas", "that", "those"}
-                or (following in _STOP_WORDS)
-            )
-        if following in {None, "de"} and token == "el":
+        before, after = tokens[max(position - 1, 0)], tokens[position + 1 : position + 4]
+        if token in _DETERMINERS and (not after or after[0] in _STOP_WORDS):
             return True
-        if token != "el":
+        if token == "there" and (before in _COPULAS or not _COPULAS.isdisjoint(after[:1])):
+            continue
+        if token == "it" and before in _COPULAS and not _CLAUSE_OPENERS.isdisjoint(after):
+            continue
+        if token in _PRONOUNS or (_ENCLITIC.fullmatch(token) and token not in _NOT_ENCLITIC):
             return True
     return False
 
 
-def _has_noun(tokens: Sequence[str], content: str) -> bool:
-    position = tokens.index(content)
-    return position > 0 and tokens[position - 1] in _NOUN_SIGNS
+def _nouns(tokens: Sequence[str]) -> list[str]:
+    """Words that carry meaning and follow an article, a possessive or a preposition: nouns, as far as that tells."""
+    return [word for sign, word in pairwise(tokens) if sign in _NOUN_SIGNS and word not in _STOP_WORDS]
+
+
+def _is_bare_reply(text: str) -> bool:
+    return _AFFIRMATIONS.issuperset(_tokens(text))
+
+
+def _tokens(text: str) -> list[str]:
+    return [fold(word) for word in words(text)]
 
 
 def content_words(text: str) -> list[str]:
     """Folded words of ``text`` that carry meaning of their own."""
-    folded = (fold(word) for word in words(text))
-    return [word for word in folded if word not in _STOP_WORDS and word not in _AFFIRMATIONS]
+    return [token for token in _tokens(text) if token not in _STOP_WORDS and token not in _AFFIRMATIONS]
 
 
 def recent_turns(history: Sequence[Turn]) -> tuple[Turn, ...]:
@@ -150,20 +200,20 @@ class ModelRewriter:
 
     def __init__(self, model: BaseChatModel, *, timeout_seconds: float) -> None:
         self._model = model
-        self._timeout_seconds = min(timeout_seconds, REWRITE_SECONDS)
+        self._timeout_seconds = min(REWRITE_SHARE * timeout_seconds, REWRITE_SECONDS)
 
-    def __call__(self, question: Question, language: Language) -> str:
+    def __call__(self, question: Question, language: Language) -> Lookup:
         """What to search for."""
         if not question.history:
-            return question.text
+            return Lookup(question.text)
         messages = rewrite_messages(question.text, recent_turns(question.history), language)
         try:
             deadline = time.monotonic() + self._timeout_seconds
             written = " ".join("".join(stream_text(self._model, messages, deadline=deadline)).split())
         except ChatModelError:
-            return follow_up_query(question, language)
+            return look_up(question, language)
         usable = content_words(written) and len(written) <= REWRITE_CHARACTERS
-        return written if usable else follow_up_query(question, language)
+        return Lookup(written) if usable else look_up(question, language)
 
 
 def small_talk(text: str) -> tuple[Language, str] | None:

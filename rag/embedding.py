@@ -159,6 +159,8 @@ class OnnxEncoder(Encoder):
         return Tokenizer.from_file(str(file))
 
     def _load_session(self) -> Any:
+        # onnxruntime's wheels report usage to their maker unless this is set before the library is loaded.
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         import onnxruntime
         from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 

@@ -13,7 +13,7 @@ from itertools import chain
 from langchain_core.language_models import BaseChatModel
 
 from rag.chat_model import stream_text
-from rag.citations import CitationBook
+from rag.citations import CitationBook, runs
 from rag.claims import URL, address_key, unsupported
 from rag.errors import ChatModelError
 from rag.events import Answerer, Cited, Delta, End, Part, Start, Task
@@ -240,7 +240,8 @@ class _Desk:
 
 
 def _are_neighbours(first: Source, second: Source) -> bool:
-    return first.chunk.id == second.chunk.id and int(second.id[1:]) == int(first.id[1:]) + 1
+    follow_on = first.chunk.id == second.chunk.id and int(second.id[1:]) == int(first.id[1:]) + 1
+    return follow_on and len(runs(first.chunk, [first.unit, second.unit])) == 1
 
 
 def _joined_markers(pieces: Iterable[str | Marker]) -> list[str | Marker]:

@@ -12,7 +12,7 @@ from rag.citations import section_name
 from rag.types import Audience, Chunk, Hit, Language, Turn, Unit
 
 NOT_FOUND_TOKENS: Mapping[Language, str] = {"es": "NO_EN_MANUAL", "en": "NOT_IN_HANDBOOK"}
-CONTEXT_CHARACTERS = 24_000  # about 6,000 tokens: fits the smallest context windows in use beside prompt and answer
+CONTEXT_CHARACTERS = 20_000  # some 6,000 tokens: fits a window of 8,192 beside the rules and the answer
 
 PROMPTS: Mapping[Language, Mapping[str, str]] = {
     "es": {

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from rag.citations import CitationBook, section_name
+from rag.citations import CitationBook, runs, section_name
 from rag.events import Cited, Delta, End, Part, Start, Task
 from rag.extractive import Quote, Selection
 from rag.frames import FRAMES
@@ -15,7 +15,8 @@ from rag.types import Chunk, Hit, Language, Mode, Question, Status, Unit
 SUGGESTIONS = 3  # sections named when nothing was found: enough to go on, few enough to read
 QUESTION_ECHO_CHARACTERS = 80  # of the question, repeated when nothing was found
 
-_LIST_KINDS = frozenset({"item", "row", "term"})
+# Each on a line of its own; headings among the units stand for the sections below.
+_LIST_KINDS = frozenset({"item", "row", "term", "code", "heading"})
 # Four spaces nest below "- " and below "1. " to "99. " alike in CommonMark.
 _INDENT = "    "
 _OWN_NUMBER = re.compile(r"(\d{1,4})[.)]\s")
@@ -66,7 +67,7 @@ def _quoted_parts(selection: Selection, language: Language) -> Iterator[Part]:
     book = CitationBook()
     yield Start(status, "extractive")
     previous: Chunk | None = None
-    for quote in selection.quotes:
+    for quote in _provable(selection.quotes):
         if previous is None or section_of(previous) != section_of(quote.chunk):
             frame = section_frame(quote.chunk, language, first=previous is None)
             yield Delta(f"{frame}\n\n" if previous is None else f"\n\n{frame}\n\n")
@@ -78,6 +79,10 @@ def _quoted_parts(selection: Selection, language: Language) -> Iterator[Part]:
         yield Delta(render_quote(quote, citation.id))
         previous = quote.chunk
     yield End(status, book.consulted(selection.hits))
+
+
+def _provable(quotes: Iterable[Quote]) -> Iterator[Quote]:
+    return (Quote(quote.chunk, units) for quote in quotes for units in runs(quote.chunk, quote.units))
 
 
 def section_of(chunk: Chunk) -> tuple[str, str, tuple[str, ...]]:

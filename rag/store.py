@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import tempfile
@@ -30,6 +29,8 @@ _UPSERT_BYTES = 2_000_000
 """Raw vector bytes in one request; as JSON they are five times that, and a server refuses 40 MB."""
 _READ_RECORDS = 1000
 _QUERY_VECTORS = 250
+_SERVER_SECONDS = 30.0
+"""A batch of 500 records, the slowest request, takes a server a second or two."""
 
 _HNSW = {"space": "cosine", "max_neighbors": 48, "ef_construction": 200, "ef_search": 1000}
 """At 6,000 vectors of 384 dimensions: recall@50 1.0 for questions like the texts and .9998 for questions unlike any,
@@ -207,23 +208,43 @@ def open_folder(folder: Path) -> Client:
     return _open_embedded(Path(copy.name), where=folder, held=copy)
 
 
-def connect(url: str) -> Client:
-    """A Chroma server at ``url``. Raises IndexUnavailableError when nothing answers there."""
+def connect(url: str, *, timeout_seconds: float = _SERVER_SECONDS) -> Client:
+    """A Chroma server at ``url``; ``timeout_seconds`` is the longest wait for any of its answers.
+
+    Raises IndexUnavailableError when nothing answers there.
+    """
     import chromadb
+    import httpx
     from chromadb.errors import ChromaError
-    from httpx import HTTPError
 
     advice = f"check that a Chroma server runs at FARO_CHROMA_URL={url}"
     try:
         parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 8000)
+    except ValueError:
+        parts, port = urlsplit(""), 0
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise IndexUnavailableError(f"FARO_CHROMA_URL={url}: expected something like http://127.0.0.1:8000")
+    try:
+        # Asked first because Chroma's own client would wait for ever.
+        httpx.get(
+            f"{parts.scheme}://{_host(parts.hostname)}:{port}/api/v2/heartbeat", timeout=timeout_seconds
+        ).raise_for_status()
         secure = parts.scheme == "https"
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise IndexUnavailableError(f"FARO_CHROMA_URL={url}: expected something like http://127.0.0.1:8000")
-        port = parts.port or (443 if secure else 8000)
         client = chromadb.HttpClient(host=parts.hostname, port=port, ssl=secure, settings=_settings())
-    except (ChromaError, HTTPError, ValueError) as error:
+    except (ChromaError, httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise IndexUnavailableError(f"no Chroma server answers at {url}; {advice}") from error
+    _limit_waiting(client, timeout_seconds)
     return Client(cast("ChromaClient", client), where=url, advice=advice)
+
+
+def _host(name: str) -> str:
+    return f"[{name}]" if ":" in name else name
+
+
+def _limit_waiting(client: Any, timeout_seconds: float) -> None:
+    # chromadb 1.5.9 makes its HTTP session without a time limit and has no setting for one.
+    client._server._session.timeout = timeout_seconds
 
 
 def _open_embedded(folder: Path, *, where: Path, held: object) -> Client:
@@ -241,7 +262,6 @@ def _open_embedded(folder: Path, *, where: Path, held: object) -> Client:
 def _settings() -> Any:
     from chromadb.config import Settings
 
-    logging.getLogger("chromadb.telemetry").setLevel(logging.CRITICAL)
     return Settings(anonymized_telemetry=False)
 
 

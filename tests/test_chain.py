@@ -11,7 +11,7 @@ from openai_stub import Reply, openai_stub
 
 from rag.chain import Cited, Delta, Done, Event, HandbookChain, Meta, Stages
 from rag.chat_model import make_chat_model
-from rag.conversation import follow_up_query
+from rag.conversation import look_up
 from rag.events import Answerer, Task
 from rag.extractive import Quote, Selection
 from rag.frames import FRAMES
@@ -36,7 +36,7 @@ def make_chain(
     return HandbookChain(
         searcher=searcher or ListSearcher(chunks or (STEPS, OTHER)),
         answerer=answerer or ExtractiveAnswerer(),
-        stages=Stages(detect_language=detect_language, search_text=follow_up_query, select=select),
+        stages=Stages(detect_language=detect_language, look_up=look_up, select=select),
         index_version="v7",
     )
 
@@ -126,7 +126,7 @@ def test_follow_up_is_searched_with_its_subject_and_at_the_wanted_depth() -> Non
     searcher = ListSearcher([STEPS, OTHER])
     question = Question("¿y cuándo pagan?", history=(Turn("user", "¿Qué es el bono?"),), k=1)
     answer = make_chain(searcher=searcher).invoke(question)
-    assert searcher.asked == ["¿y cuándo pagan? ¿Qué es el bono?"]
+    assert searcher.asked == ["¿y cuándo pagan? ¿Qué es el bono?", "¿y cuándo pagan?"]
     assert answer.consulted == ()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chain_fakes import make_chunk, make_hits
 
-from rag.citations import CitationBook, best_unit, make_citation, section_name
+from rag.citations import CitationBook, best_unit, make_citation, runs, section_name
 from rag.types import Hit
 
 SOURCE = "El bono es de **$300.000** por año.\nSe paga en enero.\n\n- Pedirlo a [personas](mailto:p@x.cl)\n- Esperar"
@@ -71,3 +71,17 @@ def test_best_unit_follows_the_scores_and_else_comes_first() -> None:
 def test_section_name_says_page_and_section_once_on_one_line() -> None:
     assert section_name("Vacaciones", ("Vacaciones", "Un\n tema", "Bono")) == "Vacaciones › Bono"
     assert section_name("Vacaciones", ("Vacaciones",)) == "Vacaciones"
+
+
+def test_unit_outside_its_chunk_is_its_own_proof() -> None:
+    chunk = make_chunk("## Tema")
+    below = make_chunk("### Subtema", first_line=30, offset=900).units[0]
+    citation = make_citation(1, chunk, [below])
+    assert (citation.quote, citation.context) == ("### Subtema", "### Subtema")
+    assert (citation.start_line, citation.end_line, citation.context_start_line) == (30, 30, 30)
+
+
+def test_runs_keep_units_outside_the_chunk_apart() -> None:
+    chunk = make_chunk(SOURCE)
+    below = make_chunk("### Uno\n### Dos", first_line=30, offset=900).units
+    assert runs(chunk, [*chunk.units[:2], *below]) == [chunk.units[:2], below[:1], below[1:]]

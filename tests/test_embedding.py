@@ -13,7 +13,7 @@ import pytest
 from rag.embedding import Encoder, OnnxEncoder, SentenceTransformersEncoder, load_encoder, prefixes_for
 from rag.errors import EncoderError
 from rag.settings import PROJECT_ROOT
-from tests.dequantised import write_float_model
+from dequantised import write_float_model
 
 MODEL = PROJECT_ROOT / "data" / "model"
 TEXTS = [

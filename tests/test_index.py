@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -39,7 +40,7 @@ from rag.records import (
     unit_id,
     unit_record,
 )
-from rag.store import HNSW_TIERS, open_folder
+from rag.store import HNSW_TIERS, connect, open_folder
 from rag.types import Chunk, Span, Unit
 
 TEXT = st.text(max_size=30)
@@ -170,6 +171,9 @@ class ChromaServer:
     def stop(self) -> None:
         self._process.kill()
         self._process.wait()
+
+    def freeze(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
 
     def _answers(self) -> bool:
         try:
@@ -359,6 +363,17 @@ def open_files() -> list[str]:
     return [str(link.readlink()) for link in links if link.is_symlink()]
 
 
+@pytest.mark.parametrize("pages", [1, 3])
+def test_reading_leaves_nothing_to_repair(tmp_path: Path, pages: int) -> None:
+    small = SmallIndex(tmp_path)
+    small.write(**{f"p{n}": f"# Página {n}\n\nSolo una frase {n}.\n" for n in range(pages)})
+    small.ingest()
+    for _ in range(2):
+        small.paths_of("frase")
+        assert not small.ingest().changed_index
+    assert len(small.versions()) == 1
+
+
 def test_no_index_names_the_command(small: SmallIndex) -> None:
     with pytest.raises(IndexUnavailableError, match="build it with `faro ingest`"):
         small.snapshot()
@@ -493,6 +508,17 @@ def test_a_server_that_goes_and_comes_back(small: SmallIndex, server: ChromaServ
     server.start()
     assert reader.current().version == snapshot.version
     assert reader.current().search_chunks(small.encoder.vector("hotel"), 1)
+
+
+@pytest.mark.slow
+def test_a_server_that_hangs_is_not_waited_for(server: ChromaServer) -> None:
+    with closing(connect(server.url, timeout_seconds=0.5)) as client:
+        assert client.names() == set()
+        server.freeze()
+        with pytest.raises(IndexUnavailableError, match=f"FARO_CHROMA_URL={server.url}"):
+            client.names()
+        with pytest.raises(IndexUnavailableError, match=f"no Chroma server answers at {server.url}"):
+            connect(server.url, timeout_seconds=0.5)
 
 
 @pytest.mark.slow

@@ -172,7 +172,13 @@ def test_a_section_named_when_nothing_was_found_is_a_link() -> None:
 def test_a_piece_of_an_answer_can_be_shown_cut_anywhere() -> None:
     text = "El manual dice:\n\n- **uno** [1]\n    - <b> [2"
     for end in range(len(text) + 1):
-        assert tags(partial_answer_html(text[:end], SPANISH)) <= {"div", "p", "ul", "li", "br"}
+        assert tags(partial_answer_html(text[:end], SPANISH)) <= {"div", "p", "ul", "li", "br", "sup"}
+
+
+def test_a_piece_of_an_answer_already_shows_its_marks() -> None:
+    html = partial_answer_html("Son 23. [1]", SPANISH)
+    assert ">[1]</sup>" in html
+    assert shown(html) == f"Son 23.[1]{SPANISH.answering}{SPANISH.stopped}"
 
 
 def test_the_header_escapes_the_title() -> None:

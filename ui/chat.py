@@ -19,6 +19,7 @@ from api.schema import AskResponse, Citation, DeltaEvent, Handbook, Language  # 
 from ui.client import DEFAULT_ADDRESS, ApiError, Client  # noqa: E402
 from ui.conversation import SHOWN_EXCHANGES, Exchange, build_request  # noqa: E402
 from ui.render import (  # noqa: E402
+    HERO_ID,
     answer_html,
     citation_html,
     citation_label,
@@ -31,7 +32,7 @@ from ui.render import (  # noqa: E402
     partial_answer_html,
     question_html,
     scroll_html,
-    state_html,
+    searching_html,
 )
 from ui.texts import AUDIENCES, LANGUAGES, TEXTS, Texts, choose_language  # noqa: E402
 
@@ -134,9 +135,10 @@ def show_first_view(texts: Texts, problem: ApiError | None) -> None:
         persist_state="session",
     )
     st.html(label_html(texts.starters_label))
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, gap="xsmall"):
         for number, starter in enumerate(texts.starters[audience]):
             st.button(starter, key=f"starter-{audience}-{number}", on_click=ask_next, args=(starter,))
+    run_script("first-view", scroll_html(HERO_ID, f"{texts.language_name} {audience}"))
 
 
 def show_exchanges(exchanges: Sequence[Exchange], texts: Texts, *, can_retry: bool) -> None:
@@ -149,7 +151,12 @@ def show_exchanges(exchanges: Sequence[Exchange], texts: Texts, *, can_retry: bo
         with chat_message("assistant", texts):
             show_reply(exchanges[number], number, texts)
             if can_retry and number == len(exchanges) - 1 and exchanges[number].answer is None:
-                st.button(texts.retry, key="retry", icon=":material/refresh:", on_click=retry_last)
+                show_retry(texts, "retry")
+
+
+def show_retry(texts: Texts, key: str) -> None:
+    """The button that asks the last question again."""
+    st.button(texts.retry, key=key, icon=":material/refresh:", on_click=retry_last)
 
 
 def show_question(question: str, number: int, texts: Texts) -> None:
@@ -212,7 +219,9 @@ def ask(client: Client, question: str, exchanges: list[Exchange], texts: Texts) 
     run_script("asked", scroll_html(question_id(number), f"asked {number}"))
     with chat_message("assistant", texts):
         place = st.empty()
-        place.html(state_html(texts.searching))
+        place.html(searching_html(texts))
+        with st.container(key="ask-stopped"):
+            show_retry(texts, "retry-stopped")
         written = ""
         try:
             with closing(client.ask(request)) as events:

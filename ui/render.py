@@ -17,6 +17,7 @@ from ui.passage import passage_html, plain_text
 from ui.texts import Texts, format_date, format_lines
 
 SECTION_SEPARATOR: Final = " › "
+HERO_ID: Final = "first-view"
 HANDBOOK_LANGUAGE: Final[Language] = "es"
 
 # Zero-width: no line break here.
@@ -58,12 +59,12 @@ def header_html(title: str | None) -> str:
 
 def hero_html(texts: Texts) -> str:
     """What this is, for the first view."""
-    return f'<div class="faro-hero"><h1>{escape(texts.heading)}</h1><p>{escape(texts.intro)}</p></div>'
+    return f'<div class="faro-hero" id="{HERO_ID}"><h1>{escape(texts.heading)}</h1><p>{escape(texts.intro)}</p></div>'
 
 
-def state_html(text: str) -> str:
-    """A word on what is going on, which a screen reader speaks when it appears."""
-    return f'<p class="faro-state" role="status">{escape(text)}</p>'
+def searching_html(texts: Texts) -> str:
+    """That the question is being worked on, which a screen reader speaks; or that this was stopped."""
+    return f'<p class="faro-state faro-writing" role="status">{escape(texts.searching)}</p>{_stopped_html(texts)}'
 
 
 def notice_html(text: str, language: Language) -> str:
@@ -110,10 +111,11 @@ def answer_html(answer: AskResponse) -> str:
 
 
 def partial_answer_html(text: str, texts: Texts) -> str:
-    """What has arrived of an answer, and that more is to come."""
+    """What has arrived of an answer, and that more is to come; or, once nothing runs any more, that it was stopped."""
     return (
-        f'<div class="faro-answer">{_answer_text_html(text, {}, {}, emphasis=False)}</div>'
-        f'<p class="faro-label">{escape(texts.answering)}</p>'
+        f'<div class="faro-answer">{_answer_text_html(text, None, {}, emphasis=False)}</div>'
+        f'<p class="faro-label faro-writing">{escape(texts.answering)}</p>'
+        f"{_stopped_html(texts)}"
     )
 
 
@@ -183,6 +185,10 @@ def quote_address(citation: Citation) -> str | None:
     return f"{address}{'' if '#' in address else '#'}:~:text={fragment}"
 
 
+def _stopped_html(texts: Texts) -> str:
+    return f'<p class="faro-label faro-stopped">{escape(texts.stopped)}</p>'
+
+
 def _fragment_part(words: Sequence[str]) -> str:
     return quote(" ".join(words), safe="").replace("-", "%2D")
 
@@ -209,7 +215,7 @@ def _link_html(address: str, inner: str, texts: Texts | None = None) -> str:
     return f'<a href="{escape(address)}" target="_blank" rel="noopener noreferrer"{title}>{inner}</a>'
 
 
-def _answer_text_html(text: str, titles: Mapping[int, str], links: Mapping[str, str], *, emphasis: bool) -> str:
+def _answer_text_html(text: str, titles: Mapping[int, str] | None, links: Mapping[str, str], *, emphasis: bool) -> str:
     parser = _answer_parser(emphasis=emphasis)
     tokens = parser.parse(_CONTROL.sub(" ", text))
     for before, token in zip([None, *tokens], tokens, strict=False):
@@ -241,13 +247,13 @@ def _underscore_is_text(state: StateInline, silent: bool) -> bool:
     return True
 
 
-def _with_markers(token: Token, titles: Mapping[int, str]) -> list[Token]:
-    """``token`` cut at its ``[n]`` markers; a number without a citation stays text."""
+def _with_markers(token: Token, titles: Mapping[int, str] | None) -> list[Token]:
+    """``token`` cut at its ``[n]`` markers; a number without a citation stays text, once they are known."""
     if token.type != "text":
         return [token]
     pieces, position = [], 0
     for match in _MARKER.finditer(token.content):
-        title = titles.get(int(match[1]))
+        title = "" if titles is None else titles.get(int(match[1]))
         if title is None:
             continue
         pieces.append(_raw_html(escape(token.content[position : match.start()].removesuffix(" ") + _WORD_JOINER)))
