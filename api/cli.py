@@ -227,7 +227,10 @@ def up(
 
     check_port(settings.host, settings.port, "FARO_PORT or --port")
     check_port(settings.host, settings.ui_port, "FARO_UI_PORT or --ui-port")
-    ingested = subprocess.run(faro_command("ingest", str(settings.handbook), *["--force"] * force), check=False)
+    from ingest.sync import indexes_another_folder
+
+    replace_all = force or indexes_another_folder(settings)
+    ingested = subprocess.run(faro_command("ingest", str(settings.handbook), *["--force"] * replace_all), check=False)
     if ingested.returncode:
         raise typer.Exit(ingested.returncode)
     services = [api_service(settings), chat_service(settings)]

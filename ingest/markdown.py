@@ -26,7 +26,7 @@ DEEPEST_NESTING = 60
 _LANGUAGE_SUFFIX = re.compile(r"\.[a-z]{2}(?:[-_][A-Za-z]{2})?$")
 _ORDER_PREFIX = re.compile(r"^\d+[-_. ]+(?=\S)")
 _LISTED_ID = re.compile(r"\{(?=[^{}\n]{0,300}\})[^{}\n#]{0,300}#([^\s{}#]+)")
-_HTML_ID = re.compile(r"<[a-zA-Z][^<>]{0,300}?\s(?:id|name)\s*=\s*[\"']([^\"'<>\s]+)[\"']")
+_HTML_ID = re.compile(r"<[a-zA-Z][^<>]{0,300}?\sid\s*=\s*[\"']([^\"'<>\s]+)[\"']")
 _INDEX_NAMES = frozenset({"index", "_index", "readme"})
 
 

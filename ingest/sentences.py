@@ -36,10 +36,18 @@ _DOTTED = re.compile(r"(?:^|[\s(])(?:[^\W\d_]{1,3}\.\s?){2,}$")
 _CLOCK = re.compile(r"\b[ap]\.\s?m\.$", re.IGNORECASE)
 _EXAMPLE = re.compile(r"\b(?:p\.\s?ej|e\.\s?g|i\.\s?e)\.$", re.IGNORECASE)
 _ET_CETERA = re.compile(r"\betc\.$", re.IGNORECASE)
-_JOINED = re.compile(
-    r"(?:[A-ZÁÉÍÓÚÑ][a-záéíóúüñ]{2,}|El|La|Es|Si|Sí|Se|No|Lo|Un|En|De|Al|Ya|Te|Tu|Su|It|We|If|In)(?=[\s,;:]|$)|[¿¡]\w"
+_DOUBLED = re.compile(r"\b([A-Z])\1\.$"), re.compile(r"([A-Z])\1\.")  # RR. HH., EE. UU.
+# A full stop without its space: (what comes before, what comes after). A name like Spring.Boot is none.
+_JOINED = (
+    (
+        re.compile(r"(?:^|[\s(\"“¿¡])[a-záéíóúüñ]{3,}[)%]?\.$"),
+        re.compile(r"[A-ZÁÉÍÓÚÑ][a-záéíóúüñ]{2,}(?=[\s,;:]|$)|[¿¡]\w"),
+    ),
+    (
+        re.compile(r"(?:^|[\s(\"“¿¡])[^\s@/.]{3,}\.$"),
+        re.compile(r"(?:El|La|Los|Las|Es|Si|Sí|Se|No|Lo|Un|En|De|Al|Ya|Te|Tu|Su|It|We|If|In)\s"),
+    ),
 )
-_JOINED_BEFORE = re.compile(r"(?:^|[\s(\"“¿¡])(?:[a-záéíóúüñ]{3,}|[^\s@/]+[)%])\.$")
 _WORD_AFTER = re.compile(r"[\"'«“¿¡(\[*_]*([^\W\d_]+)")
 _ADDRESS = re.compile(r"\w(?:@|\.)[\w.-]*[a-z]{2,}\.$")
 _LONG_WORD = re.compile(r"[^\W\d_A-Z]{5,}[)\"'»”’]*\.[)\"'»”’]*$")
@@ -89,12 +97,13 @@ def _proposed_starts(line: str) -> frozenset[int]:
     starts: set[int] = set()
     begin = 0
     while begin < len(line):
-        end = begin + _LONGEST_PIECE
-        if end < len(line):
-            end = max(line.rfind(" ", begin, end) + 1, begin + _LONGEST_PIECE // 2)
-        boundaries = sentencex.get_sentence_boundaries("es", line[begin:end])
-        starts.update(begin + boundary["start_index"] for boundary in boundaries[begin > 0 :])
-        begin = end
+        boundaries = sentencex.get_sentence_boundaries("es", line[begin : begin + _LONGEST_PIECE])
+        found = [begin + boundary["start_index"] for boundary in boundaries]
+        starts.update(found)
+        if begin + _LONGEST_PIECE >= len(line):
+            break
+        # The last sentence may go on: the next piece begins with it.
+        begin = found[-1] if found and found[-1] > begin else begin + _LONGEST_PIECE
     return frozenset(starts)
 
 
@@ -105,7 +114,7 @@ def _ends(line: str, start: int, found: re.Match[str], following: int, proposed:
     after = line[following : following + _LOOK_AHEAD]
     own = line[max(start, found.end() - _LOOK_BACK) : found.end()]
     if following == found.end():
-        return mark == "." and bool(_JOINED.match(after)) and bool(_JOINED_BEFORE.search(before))
+        return mark == "." and any(left.search(before) and right.match(after) for left, right in _JOINED)
     if _LIST_MARKER.fullmatch(own.strip()):
         return False
     if mark.startswith(".") and len(mark.rstrip(")\"'»”’*_]")) == 1:
@@ -123,7 +132,7 @@ def _ends(line: str, start: int, found: re.Match[str], following: int, proposed:
 
 
 def _is_abbreviation(before: str, after: str) -> bool:
-    if _EXAMPLE.search(before):
+    if _EXAMPLE.search(before) or (_DOUBLED[0].search(before) and _DOUBLED[1].match(after)):
         return True
     if _INITIAL.search(before) and not _CLOCK.search(before) and not _DOTTED.search(before):
         return True

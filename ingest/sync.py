@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import time
@@ -110,6 +111,27 @@ def ingest(
     return _report(handbook, page_digests(before), manifest, work, len(texts), time.monotonic() - started)
 
 
+def indexes_another_folder(settings: Settings) -> bool:
+    """Whether the current index was made from another folder than ``settings.handbook``.
+
+    To replace it by this one is then what was asked for, not the loss of its pages.
+    """
+    before = current_manifest_text(publisher_at(settings.index, settings.chroma_url))
+    return bool(before) and _indexed_folder(before or "") != _folder(settings)
+
+
+def _indexed_folder(manifest_text: str) -> str | None:
+    try:
+        found = json.loads(manifest_text)["handbook"]
+    except (ValueError, KeyError, TypeError):
+        return None  # of another schema, or damaged: the next ingest says so and rebuilds
+    return str(found)
+
+
+def _folder(settings: Settings) -> str:
+    return str(settings.handbook.expanduser().resolve())
+
+
 @dataclass(frozen=True, slots=True)
 class _Embedding:
     """What a new version needs to have its texts embedded."""
@@ -200,7 +222,7 @@ def _manifest(handbook: Handbook, settings: Settings, encoder: IngestEncoder) ->
         schema=schema(),
         version="",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        handbook=handbook.site.root.name,
+        handbook=_folder(settings),
         site_kind=handbook.site.kind,
         site_title=handbook.site.title,
         site_url=handbook.site.site_url,

@@ -19,10 +19,10 @@ from rag.extractive import Selector
 from rag.generative import GenerativeAnswerer
 from rag.index import IndexReader, Snapshot
 from rag.language import detect_language
-from rag.lexicon import Lexicon, load_lexicon
+from rag.lexicon import LEXICON_FILE, Lexicon, load_lexicon
 from rag.quoting import ExtractiveAnswerer
 from rag.retrieval import HybridRetriever
-from rag.settings import Settings
+from rag.settings import PROJECT_ROOT, Settings
 from rag.types import AUDIENCES, LANGUAGES, Answer, Hit, Language, Mode, Question, Turn
 
 MAX_HITS = 100  # more than anyone reads
@@ -66,11 +66,12 @@ class Engine:
         spoken = checked.language or assembly.detect_language(checked.text, ())
         return assembly.retriever.search(checked.text, spoken, checked.k)
 
-    def status(self) -> dict[str, str | int]:
+    def status(self) -> dict[str, str | int | None]:
         """What answers at the moment. Raises EncoderError, IndexUnavailableError."""
         assembly = self._current()
         chunks = assembly.snapshot.chunks
         return {
+            "title": assembly.snapshot.manifest.site_title,
             "index_version": assembly.snapshot.version,
             "pages": len({chunk.path for chunk in chunks}),
             "chunks": len(chunks),
@@ -138,7 +139,13 @@ def _answering(settings: Settings) -> _Answering:
 def _load(settings: Settings) -> _Resources:
     encoder = load_encoder(settings.encoder)
     reader = IndexReader(settings.index, encoder, chroma_url=settings.chroma_url)
-    return _Resources(encoder, load_lexicon(Path(settings.encoder)), reader)
+    return _Resources(encoder, load_lexicon(_lexicon_folder(settings.encoder)), reader)
+
+
+def _lexicon_folder(encoder: str) -> Path:
+    """The encoder's own folder, or ours for one that comes without a lexicon: English questions need its words."""
+    folder = Path(encoder).expanduser()
+    return folder if (folder / LEXICON_FILE).is_file() else PROJECT_ROOT / "data" / "model"
 
 
 def _assemble(snapshot: Snapshot, resources: _Resources, answering: _Answering) -> _Assembly:

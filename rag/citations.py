@@ -83,7 +83,8 @@ def runs(chunk: Chunk, units: Sequence[Unit]) -> list[tuple[Unit, ...]]:
     """``units`` cut so that each run can be proved by one slice of the chunk's source, or is one unit outside it."""
     cut: list[tuple[Unit, ...]] = []
     for inside, group in groupby(units, key=lambda unit: _is_inside(unit, chunk)):
-        cut += [tuple(group)] if inside else [(unit,) for unit in group]
+        together = tuple(group)
+        cut += [together] if inside else [(unit,) for unit in together]
     return cut
 
 

@@ -12,12 +12,14 @@ from itertools import chain
 
 from langchain_core.language_models import BaseChatModel
 
+from rag.analysis import words
 from rag.chat_model import stream_text
 from rag.citations import CitationBook, runs
 from rag.claims import URL, address_key, unsupported
 from rag.errors import ChatModelError
 from rag.events import Answerer, Cited, Delta, End, Part, Start, Task
 from rag.frames import FRAMES
+from rag.keyword import spanish_word_set
 from rag.markers import Marker, SentenceStream
 from rag.prompts import NOT_FOUND_TOKENS, Source, answer_messages, number_sources
 from rag.quoting import not_found_parts
@@ -27,7 +29,10 @@ _logger = logging.getLogger(__name__)
 
 LANGUAGE_WORDS = 6  # fewer words of a reply do not tell its language
 ATTEMPTS = 2  # of which the second insists on the language
+ALIGNED_WORDS = 3  # fewer words in common happen by chance
+ALIGNED_SHARE = 0.8  # of a sentence's words in one unit: as good as copied
 
+_DENIALS = frozenset({"no", "ni", "nunca", "jamás", "tampoco", "sin", "ningún", "ninguna", "ninguno", "nadie", "nada"})
 _TOKEN = re.compile("|".join(NOT_FOUND_TOKENS.values()))
 _LINK = re.compile(r"!?\[([^\[\]]*)\]\(\s*<?([^)\s>]*)>?[^)]*\)")
 _AUTOLINK = re.compile(r"<((?:https?://|mailto:)[^>\s]*)>", re.IGNORECASE)
@@ -49,9 +54,10 @@ class GenerativeAnswerer:
     """Lets a chat model answer from the hits of a task, and falls back to another answerer where it fails.
 
     Text leaves sentence by sentence, after the sentence was checked: it must cite a unit, and every figure, date,
-    amount, percentage, e-mail and web address in it must occur in the units it cites. A sentence that does not pass
-    is marked in the text, and the answer is ``unverified``. Until the first sentence has left, any failure leads to
-    the fallback; after that the unfinished sentence is dropped and the text says that it is incomplete.
+    amount, percentage, e-mail and web address in it must occur in the units it cites. A sentence without an
+    identifier gets that of the unit it was copied from, if there is one. A sentence that does not pass is marked in
+    the text, and the answer is ``unverified``. Until the first sentence has left, any failure leads to the fallback;
+    after that the unfinished sentence is dropped and the text says that it is incomplete.
     """
 
     def __init__(
@@ -193,6 +199,9 @@ class _Desk:
         if _SOURCE_LIST.fullmatch(said):
             return
         cited = [source for piece in pieces if isinstance(piece, Marker) for source in self._known(piece)]
+        if not cited and (found := aligned_source(said, self._language, self._sources)):
+            cited = [found]
+            pieces += [" ", Marker((int(found.id[1:]),))]
         allowed = _addresses(cited)
         if not self._is_supported(said, cited, allowed):
             self._status = "unverified"
@@ -237,6 +246,25 @@ class _Desk:
 
     def _cite(self, run: Sequence[Source]) -> int:
         return self._book.cite(run[0].chunk, [source.unit for source in run])[0].id
+
+
+def aligned_source(said: str, language: Language, sources: Sequence[Source]) -> Source | None:
+    """The unit that a Spanish sentence without an identifier was taken from, if its words leave no doubt.
+
+    Models put one identifier behind several sentences. Nearly all words must be in one unit, and both or neither may
+    deny; a sentence in another language than the handbook's cannot be aligned by words.
+    """
+    terms = spanish_word_set(said)
+    if language != "es" or len(terms) < ALIGNED_WORDS:
+        return None
+    shares = [(len(terms & spanish_word_set(source.unit.text)) / len(terms), source) for source in sources]
+    share, best = max(shares, key=lambda pair: pair[0])
+    same_stance = _denies(said) == _denies(best.unit.text)
+    return best if share >= ALIGNED_SHARE and same_stance else None
+
+
+def _denies(text: str) -> bool:
+    return not _DENIALS.isdisjoint(words(text))
 
 
 def _are_neighbours(first: Source, second: Source) -> bool:

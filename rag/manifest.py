@@ -17,7 +17,7 @@ LAYOUT = 1
 VERSION_LENGTH = 12
 """Hexadecimal digits of a version's name: 48 bits are plenty for the versions one folder ever sees."""
 
-_NOT_CONTENT = frozenset({"version", "created", "skipped", "files"})
+_NOT_CONTENT = frozenset({"version", "created", "handbook", "skipped", "files"})
 
 
 def schema() -> str:
@@ -46,7 +46,7 @@ class PageEntry:
 class Manifest:
     """What a version holds and what it was made with.
 
-    ``handbook`` is the name of the folder. ``passage_records`` and ``unit_records`` count the records of the two
+    ``handbook`` is the folder's absolute path. ``passage_records`` and ``unit_records`` count the records of the two
     collections (texts with equal vectors share one). ``skipped`` pairs each page left out with the reason; ``files``
     maps the version's files to their SHA-256 (empty on a server). ``created`` is UTC in ISO 8601.
     """

@@ -54,8 +54,7 @@ class OpenAIStub:
 @contextmanager
 def openai_stub(*replies: Reply) -> Iterator[OpenAIStub]:
     """A stub that gives ``replies`` in order, on a free port of the loopback interface."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), _Handler)
     stub = OpenAIStub(f"http://127.0.0.1:{server.server_address[1]}/v1", list(replies))
     server.stub = stub  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -67,6 +66,13 @@ def openai_stub(*replies: Reply) -> Iterator[OpenAIStub]:
         server.shutdown()
         server.server_close()
         thread.join(timeout=5)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that give up are part of the script: no traceback for them."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -21,7 +21,8 @@ from rag.quoting import ExtractiveAnswerer, plain_echo, render_quote
 from rag.types import Answer, Chunk, Hit, Language, Question, Turn
 
 STEPS = make_chunk(
-    "El bono es de **$300.000**.\nSe paga en enero.\n\nPara pedirlo:\n\n1. Entrar al portal.\n1. Llenar [el formulario](/f)."
+    "El bono es de **$300.000**.\nSe paga en enero.\n\n"
+    "Para pedirlo:\n\n1. Entrar al portal.\n1. Llenar [el formulario](/f)."
 )
 OTHER = make_chunk("La licencia dura tres semanas.", section="Licencia", path="licencia.md", title="Licencias")
 Select = Callable[[str, Language, Sequence[Hit]], Selection]
@@ -235,8 +236,8 @@ def test_not_found_in_an_empty_index_names_no_section() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["<script>alert(1)</script>", "![x](http://evil.example/p.png)", "[a](javascript:alert(1))", "**b** `c` $$x$$ :red[d]", "| a | b |\n# c",
-     "ve a www.evil.example o a@evil.example", "«» “” [1] [S1]"],
+    ["<script>alert(1)</script>", "![x](http://evil.example/p.png)", "[a](javascript:alert(1))",
+     "**b** `c` $$x$$ :red[d]", "| a | b |\n# c", "ve a www.evil.example o a@evil.example", "«» “” [1] [S1]"],
 )  # fmt: skip
 def test_no_markup_is_made_from_the_question(text: str) -> None:
     echo = plain_echo(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
@@ -229,6 +230,15 @@ def test_only_the_newest_exchanges_are_drawn(api: StubApi) -> None:
 
 def test_the_longest_question_is_the_one_the_service_takes(api: StubApi) -> None:
     assert open_page().chat_input[0].proto.max_chars == 2000
+
+
+def test_the_page_s_configuration_keeps_it_private_and_quiet() -> None:
+    configuration = tomllib.loads((PAGE.parent / ".streamlit" / "config.toml").read_text("utf-8"))
+    assert configuration["browser"] == {"gatherUsageStats": False}
+    assert configuration["server"]["address"] == "127.0.0.1"
+    assert configuration["server"]["headless"]
+    assert configuration["client"]["showErrorDetails"] == "none"
+    assert set(configuration["theme"]["light"]) == set(configuration["theme"]["dark"])
 
 
 def test_the_page_loads_no_model_and_none_of_the_service() -> None:

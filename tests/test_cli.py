@@ -167,7 +167,7 @@ def test_errors_are_one_line_and_an_exit_code(faro: Faro, arguments: list[str], 
     [
         ["ask"],
         ["ask", "a", "-k", "0"],
-        ["ask", "a", "-k", "51"],
+        ["ask", "a", "-k", "101"],
         ["ask", "a", "--language", "fr"],
         ["search", "a", "-k", "101"],
         ["fly"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import pytest
 from chain_fakes import answered, end_of, make_chunk, nothing_found, start_of, text_of
@@ -170,6 +171,13 @@ def test_thinking_is_not_shown() -> None:
     assert text_of(said(f"<think>\nVeamos [S1]. Hmm.\n</think>\n\n{GOOD}")).startswith("El bono")
 
 
+def test_sentence_copied_without_an_id_gets_that_of_its_unit() -> None:
+    parts = said("El bono de vacaciones es de $300.000 por año. Se paga el 15 de enero [S2].")
+    assert text_of(parts) == "El bono de vacaciones es de $300.000 por año. [1] Se paga el 15 de enero [2]."
+    assert citations(parts)[0] == (1, BONUS.units[0].source)
+    assert end_of(parts).status == "answered"
+
+
 # --- what does not pass
 
 
@@ -185,8 +193,20 @@ def test_thinking_is_not_shown() -> None:
         "El bono de vacaciones es generoso y lo reciben todos.",
         "El bono de vacaciones es generoso y lo reciben todos [S99].",
         "El bono de vacaciones se paga el 15 de enero [S1].",
+        "El bono de vacaciones no es de $300.000 por año.",
     ],
-    ids=["amount", "percent", "month", "weekday", "words", "email", "no-citation", "unknown-id", "wrong-citation"],
+    ids=[
+        "amount",
+        "percent",
+        "month",
+        "weekday",
+        "words",
+        "email",
+        "no-citation",
+        "unknown-id",
+        "wrong-citation",
+        "denial",
+    ],
 )
 def test_sentence_its_citation_does_not_prove_is_marked(sentence: str) -> None:
     parts = said(f"{GOOD} {sentence}")
@@ -344,7 +364,7 @@ REPLIES = [
 
 def pieces_of(text: str, cuts: Sequence[int]) -> list[str]:
     edges = [0, *sorted(set(cuts)), len(text)]
-    return [text[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [text[start:end] for start, end in pairwise(edges)]
 
 
 def sentences_of(pieces: Sequence[str], *, bare_ids: bool) -> list[str]:

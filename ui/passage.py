@@ -72,7 +72,7 @@ def _leaves(tokens: Sequence[Token], first_line: int, image_word: str) -> Iterat
     lines = (0, 1)
     for number, token in enumerate(tokens):
         if token.map is not None:
-            lines = (token.map[0], token.map[1])
+            lines = (token.map[0], max(token.map[1], token.map[0] + 1))  # a defined term claims no line at all
         for piece in token.children if token.children is not None else [token]:
             if piece.type in _LEAF_KINDS:
                 text = _readable(piece, image_word)
