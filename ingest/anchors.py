@@ -7,11 +7,14 @@ import unicodedata
 from collections.abc import Iterable
 from urllib.parse import quote
 
+from ingest.headings import Heading, goldmark_text, toc_text
 from ingest.site import AnchorStyle
 
 # A count of more digits is part of the name: int() refuses thousands of them.
 _COUNTED = re.compile(r"(.*)_([0-9]{1,18})", re.DOTALL)
 _HUGO_STYLES = {"github", "github-ascii", "blackfriday"}
+# Python-Markdown takes `#` for a heading only at the beginning of a line, or of one indented as the content of a list.
+_TOC_INDENT = 4
 
 
 class AnchorRegistry:
@@ -29,21 +32,43 @@ class AnchorRegistry:
         self._counts: dict[str, int] = {}
 
     @property
-    def wants_source(self) -> bool:
-        """Whether the id is made from the heading as written, with its markup (Hugo), not from what a reader sees."""
+    def is_hugo(self) -> bool:
+        """Whether ids are made as Hugo makes them; else as Python-Markdown does."""
         return self._style.algorithm in _HUGO_STYLES
+
+    @property
+    def reads_attribute_lists(self) -> bool:
+        """Whether `{#id}` gives an id on this site; else it is text."""
+        return self._style.attribute_lists
 
     def reserve(self, ids: Iterable[str]) -> None:
         """Takes ids given in the page (`{#id}`, `<a id>`) that no heading may get; MkDocs sees them all beforehand."""
         self._used.update(identifier for identifier in ids if identifier)
 
+    def heading_anchor(self, heading: Heading, explicit: str | None) -> str:
+        """The id of the next heading of the page; "" if its site gives it none that can be known."""
+        if self.is_hugo:
+            # The place of a shortcode is marked by a number that only Hugo knows.
+            unknown = heading.has_shortcode and not explicit
+            return "" if unknown else self.anchor("" if explicit else goldmark_text(heading), explicit)
+        if heading.indent % _TOC_INDENT:
+            return ""
+        lists = self._style.attribute_lists
+        text = toc_text(heading, attribute_lists=lists, emoji_codes=self._style.emoji_codes)
+        return self.anchor(text, explicit if lists else None)
+
     def anchor(self, text: str, explicit: str | None) -> str:
-        """The id of the next heading: ``explicit`` if the author gave one, else one made from ``text``."""
+        """The id of the next heading: ``explicit`` if the author gave one, else one made from ``text``.
+
+        A heading without text has no id in Hugo ("").
+        """
         if explicit:
             self._used.add(explicit)
             return explicit
+        if self.is_hugo and not text:
+            return ""
         slug = _slug(text, self._style)
-        unique = self._unique_hyphen(slug) if self.wants_source else self._unique_underscore(slug)
+        unique = self._unique_hyphen(slug) if self.is_hugo else self._unique_underscore(slug)
         self._used.add(unique)
         return unique
 

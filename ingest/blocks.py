@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
+from unicodedata import category
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -316,7 +317,7 @@ def _line(token: Token) -> int:
 
 def _block(kind: BlockKind, passage: _Passage, place: _Place) -> Iterator[Block]:
     clean = passage.clean
-    if clean.text:
+    if clean.text if kind in {"code", "heading"} else _says_something(clean.text):
         yield Block(
             kind=kind,
             text=clean.text,
@@ -329,6 +330,11 @@ def _block(kind: BlockKind, passage: _Passage, place: _Place) -> Iterator[Block]
             label=place.label,
             links=clean.links,
         )
+
+
+def _says_something(text: str) -> bool:
+    """Whether ``text`` is more than a line of dashes: it has a letter, a digit or a pictograph."""
+    return any(character.isalnum() or category(character) == "So" for character in text)
 
 
 def _definition(terms: Sequence[_Passage], definition: _Passage) -> _Passage:

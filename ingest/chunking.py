@@ -29,7 +29,10 @@ _TAG_OR_TARGET = re.compile(r"<[^<>]*>|\]\([^()]*\)|\{\{.*?\}\}|\{[^{}]*\}", re.
 # Words that announce the list or table after a sentence without a colon.
 _ANNOUNCEMENT = re.compile(r"\b(?:a continuación|siguientes?|following|below)\b", re.IGNORECASE)
 _DELIMITER_LINE = re.compile(r"[ \t>]*[|:-][ \t|:-]*\r?")
-_BOLD_LINE = re.compile(r"(\*\*|__)(?=\S).*(?<=\S)\1:?", re.DOTALL)
+_BOLD_LINES = (
+    re.compile(r"(\*\*|__)(?=\S).*(?<=\S)\1:?", re.DOTALL),
+    re.compile(r"(?:<[^<>]+>\s*)*<(?:b|strong)\b[^<>]*>[^<]*</(?:b|strong)>(?:\s*</[^<>]+>)*:?", re.DOTALL),
+)
 
 
 @dataclass(slots=True)
@@ -74,19 +77,18 @@ def chunk_document(
     for section in sections:
         section.pieces = list(_pieces(section, document.source, lines))
     _count(sections, count_tokens)
+    template = _page_chunk(document, nav_position)
     seen: Counter[str] = Counter()
     chunks: list[Chunk] = []
     for section in sections:
         anchor = section.heading.anchor if section.heading else ""
         occurrence = seen[anchor]
         seen[anchor] += 1
-        parts = _pack(section.pieces, _budget(section, max_tokens)) or [[]]
+        parts = _parts(section, max_tokens)
         for number, (part, span) in enumerate(_spans(section, parts, lines, document.source)):
-            name = "\0".join([document.path, anchor, *([str(occurrence)] if occurrence else []), str(number)])
-            chunk = Chunk(
-                id=sha256(name.encode()).hexdigest()[:16],
-                path=document.path,
-                title=document.title,
+            chunk = replace(
+                template,
+                id=_identifier(document.path, anchor, occurrence, number),
                 breadcrumb=section.breadcrumb,
                 anchor=anchor,
                 url=f"{page_url}#{anchor}" if anchor else page_url,
@@ -95,17 +97,41 @@ def chunk_document(
                 span=span,
                 units=_numbered(part),
                 ordinal=len(chunks),
-                content_hash="",
-                created=document.meta.created,
-                updated=document.meta.updated,
-                authors=document.meta.authors,
-                keywords=document.meta.keywords,
-                draft=document.meta.draft,
-                wip=document.meta.wip,
-                nav_position=nav_position,
             )
             chunks.append(replace(chunk, content_hash=sha256(chunk.embedding_text.encode()).hexdigest()))
     return chunks
+
+
+def _page_chunk(document: Document, nav_position: int | None) -> Chunk:
+    """What all chunks of a page have in common."""
+    meta = document.meta
+    return Chunk(
+        id="",
+        path=document.path,
+        title=document.title,
+        breadcrumb=(),
+        anchor="",
+        url="",
+        text="",
+        source="",
+        span=Span(0, 0, 1, 1),
+        units=(),
+        ordinal=0,
+        content_hash="",
+        created=meta.created,
+        updated=meta.updated,
+        authors=meta.authors,
+        keywords=meta.keywords,
+        draft=meta.draft,
+        wip=meta.wip,
+        nav_position=nav_position,
+    )
+
+
+def _identifier(path: str, anchor: str, occurrence: int, part: int) -> str:
+    """The id of a part of a section; ``occurrence`` tells sections with the same anchor apart."""
+    name = [path, anchor, *([str(occurrence)] if occurrence else []), str(part)]
+    return sha256("\0".join(name).encode()).hexdigest()[:16]
 
 
 class _LineIndex:
@@ -273,7 +299,7 @@ def _is_title_line(unit: Unit, block: Block) -> bool:
     if block.label is not None and block.text == block.label:
         return True
     is_short = len(unit.text) <= LONGEST_TITLE_LINE and unit.text[-1] not in ".!…;,)"
-    return is_short and bool(_BOLD_LINE.fullmatch(unit.source))
+    return is_short and any(pattern.fullmatch(unit.source) for pattern in _BOLD_LINES)
 
 
 def _table_start(source: str, row_start: int) -> int:
@@ -302,6 +328,12 @@ def _count(sections: Sequence[_Section], count_tokens: Callable[[Sequence[str]],
         piece.cost = tokens - special + 1  # and the newline
     for section, tokens in zip(sections, counts[len(pieces) :], strict=False):
         section.crumb_cost = tokens + 1
+
+
+def _parts(section: _Section, max_tokens: int) -> list[list[_Piece]]:
+    if not section.blocks:
+        return [section.pieces]  # the headings of its sub-sections, or nothing
+    return _pack(section.pieces, _budget(section, max_tokens))
 
 
 def _pack(pieces: Sequence[_Piece], budget: int) -> list[list[_Piece]]:

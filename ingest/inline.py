@@ -22,6 +22,8 @@ LONGEST_INLINE = 50_000
 
 _TAG = re.compile(r"</?([a-zA-Z][\w-]*)")
 _ALTERNATIVE = re.compile(r"\balt\s*=\s*(\"[^\"]*\"|'[^']*')", re.IGNORECASE)
+_TYPED_BULLET = re.compile(r"[ \t]*(?:\**\d{1,3}(?:\.\d{1,3})*(?:\.-|-|°)|[•·▪●◦‣✔✓✅❌➡→►–—]|\**[a-zA-Z]\))\s*\S")
+_LINE_OPENING = re.compile(r"[ \t]*(?:\*\*|[¿¡]?[A-ZÁÉÍÓÚÑ])")
 _FILE_NAME = re.compile(r"(?=.*[-_.\d])[\w-]+(?:\.\w{2,4})?")
 _TIGHT_PUNCTUATION = frozenset(".,;:!?)]»”…")
 _JOINER = "\u200d"
@@ -125,7 +127,8 @@ def _write(writer: _Writer, tokens: Sequence[Token], content: str, positions: Se
             _write_code(writer, token, content, positions)
         elif token.type in {"softbreak", "hardbreak"}:
             at = min(start, len(positions) - 1)
-            writer.put(" " if token.type == "softbreak" else "\n", positions[at : at + 1])
+            breaks = token.type == "hardbreak" or _breaks(content, start)
+            writer.put("\n" if breaks else " ", positions[at : at + 1])
         elif token.type == "image":
             _write_image(writer, token, content, positions[start + 2 :])
         elif token.type == "html_inline":
@@ -137,6 +140,15 @@ def _write(writer: _Writer, tokens: Sequence[Token], content: str, positions: Se
             autolink = False
             begin, target = writer.open_links.pop()
             writer.links.append((begin, len(writer.characters), target))
+
+
+def _breaks(content: str, newline: int) -> bool:
+    """Whether a line end that Markdown ignores was meant as one: before a typed bullet, after a line in bold."""
+    after = _TYPED_BULLET.match(content, newline + 1, newline + 20)
+    return after is not None or (
+        content[max(0, newline - 3) : newline].rstrip().endswith("**")
+        and _LINE_OPENING.match(content, newline + 1, newline + 20) is not None
+    )
 
 
 def _write_special(writer: _Writer, token: Token, positions: Sequence[int]) -> None:
@@ -170,7 +182,7 @@ def _write_html(writer: _Writer, html: str, positions: Sequence[int]) -> None:
     elif name == "br":
         writer.put("\n", positions[:1])
     elif name in BLOCK_TAGS:
-        writer.put(" ", positions[:1])
+        writer.put(" " if name in {"td", "th"} else "\n", positions[:1])
     elif name == "img" and (alternative := _ALTERNATIVE.search(html)):
         start, end = alternative.start(1) + 1, alternative.end(1) - 1
         if not _FILE_NAME.fullmatch(html[start:end].strip()):

@@ -30,7 +30,7 @@ _OPENERS = _words(
 )
 _ENDING = re.compile(r"(?:[.!?…]+-?)(?:[)\]\"'»”’*_]+(?!\w))?")
 _WORD_BEFORE = re.compile(r"([^\s.(\[¿¡\"'«“]+)\.$")
-_LIST_MARKER = re.compile(r"[(¿¡\"«“*]*(?:\d{1,3}(?:\.\d{1,3})*|[a-zA-Z]|[ivxIVX]{1,4})[.)]+$")
+_LIST_MARKER = re.compile(r"[(¿¡\"«“*]*(?:\d{1,3}(?:\.\d{1,3})*|[a-zA-Z]|[ivxIVX]{1,4})[.)]+-?$")
 _INITIAL = re.compile(r"(?:^|[\s.(])[^\W\d_]\.$")
 _DOTTED = re.compile(r"(?:^|[\s(])(?:[^\W\d_]{1,3}\.\s?){2,}$")
 _CLOCK = re.compile(r"\b[ap]\.\s?m\.$", re.IGNORECASE)

@@ -19,6 +19,7 @@ class AnchorStyle:
 
     ``toc`` and ``toc-unicode`` are Python-Markdown's; ``pymdownx`` takes ``case``, ``normalize`` and
     ``percent_encode`` (pymdownx.slugs.slugify); ``github``, ``github-ascii`` and ``blackfriday`` are Hugo's.
+    ``attribute_lists`` and ``emoji_codes`` tell whether the site reads `{#id}` and `:smile:`; else they are text.
     """
 
     algorithm: Literal["toc", "toc-unicode", "pymdownx", "github", "github-ascii", "blackfriday"]
@@ -26,6 +27,8 @@ class AnchorStyle:
     case: Literal["none", "lower", "lower-ascii", "fold"] = "none"
     normalize: Literal["NFC", "NFD", "NFKC", "NFKD"] = "NFC"
     percent_encode: bool = False
+    attribute_lists: bool = True
+    emoji_codes: bool = True
 
 
 @dataclass(frozen=True, slots=True)

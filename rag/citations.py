@@ -93,11 +93,16 @@ def _is_inside(unit: Unit, chunk: Chunk) -> bool:
 
 
 def best_unit(hit: Hit) -> Unit:
-    """The unit of the hit's chunk with the best score; without scores, the first one that is not a heading."""
+    """The unit of the hit's chunk with the best score that is text by itself, no diagram and no bare introduction.
+
+    Without scores, the first such unit; where there is none, any unit.
+    """
     units = hit.chunk.units
-    if len(hit.unit_scores) == len(units):
-        return max(zip(hit.unit_scores, units, strict=True), key=lambda pair: pair[0])[1]
-    return next((unit for unit in units if unit.kind != "heading"), units[0])
+    scores = hit.unit_scores if len(hit.unit_scores) == len(units) else tuple(-float(n) for n in range(len(units)))
+    return max(
+        zip(units, scores, strict=True),
+        key=lambda pair: (pair[0].kind not in ("code", "heading"), not pair[0].lead, pair[1]),
+    )[0]
 
 
 def section_name(title: str, breadcrumb: Sequence[str]) -> str:

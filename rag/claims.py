@@ -107,7 +107,7 @@ def _claims(text: str, language: Language) -> Iterator[str]:
     yield from (f"name {name}" for name in _NAME_WITH_DIGITS.findall(folded))
     folded = _NAME_WITH_DIGITS.sub(" ", folded)
     yield from (_figure(found) for found in _FIGURE.finditer(folded))
-    words = re.findall(r"[^\W\d_]+", folded)
+    words = re.findall(r"[^\W\d_]+", _FIGURE.sub(" ", folded))
     yield from (f"weekday {_WEEKDAY_NAMES[word]}" for word in words if word in _WEEKDAY_NAMES)
     yield from (str(number) for number in _spelled_numbers(words, _SPELLED[language]))
 

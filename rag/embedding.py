@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Vectors = NDArray[np.float32]
 
+
 @dataclass(frozen=True, slots=True)
 class Prefixes:
     """What a model wants before a question and before a passage."""
@@ -37,7 +38,10 @@ class Prefixes:
 
 
 MODEL_PREFIXES: tuple[tuple[str, Prefixes], ...] = (
-    ("multilingual-e5-large-instruct", Prefixes(query="Instruct: Given a question, retrieve passages that answer it\nQuery: ")),
+    (
+        "multilingual-e5-large-instruct",
+        Prefixes(query="Instruct: Given a question, retrieve passages that answer it\nQuery: "),
+    ),
     ("e5-mistral", Prefixes(query="Instruct: Given a question, retrieve passages that answer it\nQuery: ")),
     ("qwen3-embedding", Prefixes(query="Instruct: Given a question, retrieve passages that answer it\nQuery:")),
     ("embeddinggemma", Prefixes("task: search result | query: ", "title: none | text: ")),
@@ -155,7 +159,9 @@ class OnnxEncoder(Encoder):
 
         file = self._folder / "tokenizer.json"
         if not file.is_file():
-            raise EncoderError(f"the encoder in {self._folder} has no tokenizer.json; set FARO_ENCODER to a whole folder")
+            raise EncoderError(
+                f"the encoder in {self._folder} has no tokenizer.json; set FARO_ENCODER to a whole folder"
+            )
         return Tokenizer.from_file(str(file))
 
     def _load_session(self) -> Any:

@@ -57,8 +57,8 @@ class Tuning:
 
     ``passage_words`` and ``list_words`` bound what is quoted of one passage; ``further_words`` what is quoted of each
     passage after the first. ``lexical_weight`` is how much a shared word counts beside the vectors' similarity, of
-    which a word of the heading alone counts ``heading_share``. A neighbour of the best unit needs ``neighbour_share``
-    of its score, a further passage ``further_share`` of the first one's best. Passages keep the retriever's order, but
+    which a word of the heading alone counts ``heading_share``. A piece beside what is chosen needs ``neighbour_share`` of
+    the best one's score, another piece of the passage ``distant_share``; a further passage ``further_share`` of the first one's best. Passages keep the retriever's order, but
     an outline that nobody asked for loses ``outline_penalty``.
     """
 
@@ -67,11 +67,12 @@ class Tuning:
     list_words: int = 220
     lexical_weight: float = 0.3
     heading_share: float = 0.3
-    neighbour_share: float = 0.3
+    neighbour_share: float = 0.4
+    distant_share: float = 0.8
     further_share: float = 0.88
     passages: int = 2
     outline_penalty: float = 0.2
-    min_confidence: float = 0.4
+    min_confidence: float = 0.33
     gate: Gate = Gate()
 
 
@@ -182,7 +183,7 @@ def _choose_units(chunk: Chunk, scores: Scores, intent: Intent, tuning: Tuning, 
     units = chunk.units
     if units[0].kind == "heading":
         return set(range(len(units)))
-    ranked = sorted(pieces(units), key=lambda piece: -_piece_score(piece, scores))
+    ranked = sorted(_readable(pieces(units), units, intent), key=lambda piece: -_piece_score(piece, scores))
     best = ranked[0]
     wants_whole = best.listed and intent in WHOLE_LIST_INTENTS and units[best.whole[-1]].kind != "term"
     if wants_whole and word_count(units, best.whole) <= tuning.list_words:
@@ -191,10 +192,20 @@ def _choose_units(chunk: Chunk, scores: Scores, intent: Intent, tuning: Tuning, 
         chosen = set(best.positions)
     for piece in ranked[1:]:
         added = [position for position in piece.positions if position not in chosen]
-        enough = _piece_score(piece, scores) >= tuning.neighbour_share * _piece_score(best, scores)
+        if not added:
+            continue
+        beside = min(added) - 1 in chosen or max(added) + 1 in chosen
+        share = tuning.neighbour_share if beside else tuning.distant_share
+        enough = _piece_score(piece, scores) >= share * _piece_score(best, scores)
         if enough and word_count(units, [*chosen, *added]) <= most_words:
             chosen.update(added)
     return chosen
+
+
+def _readable(candidates: list[Piece], units: Sequence[Unit], intent: Intent) -> list[Piece]:
+    """Without code and diagrams, which answer only who asks how; all of them where there is nothing else."""
+    text = [piece for piece in candidates if all(units[position].kind != "code" for position in piece.positions)]
+    return candidates if intent == "procedure" or not text else text
 
 
 def _piece_score(piece: Piece, scores: Scores) -> float:

@@ -34,7 +34,9 @@ ENGLISH_WORDS = frozenset(
 are words of both."""
 
 SPANISH_MARKS = frozenset("¿¡ñáéíóúü")
-SPANISH_ENDINGS = re.compile(r"(?:cion|ciones|dad|dades|miento|mientos|amos|emos|imos|ando|iendo|aje|ajes|eros|eras|ado|ada)$")
+SPANISH_ENDINGS = re.compile(
+    r"(?:cion|ciones|dad|dades|miento|mientos|amos|emos|imos|ando|iendo|aje|ajes|eros|eras|ado|ada)$"
+)
 ENGLISH_ENDINGS = re.compile(r"(?:ing|tion|tions|ness|ment|ments|ship|ght|ould|ly|ed|'s|th|ck|wn)$")
 
 NO_LEXICON = Lexicon({}, {})

@@ -20,9 +20,13 @@ class Settings(BaseSettings):
         env_prefix="FARO_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    handbook: Path = Field(PROJECT_ROOT / "data" / "handbook", description="Folder of Markdown that `faro ingest` reads.")
+    handbook: Path = Field(
+        PROJECT_ROOT / "data" / "handbook", description="Folder of Markdown that `faro ingest` reads."
+    )
     index: Path = Field(PROJECT_ROOT / "data" / "index", description="Folder of the index.")
-    site_url: str | None = Field(None, description="Public address of the handbook; overrides that of its own configuration.")
+    site_url: str | None = Field(
+        None, description="Public address of the handbook; overrides that of its own configuration."
+    )
     include_drafts: bool = Field(False, description="Index pages marked `draft: true` too (they stay labelled).")
     exclude: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Comma-separated .gitignore-style patterns of files to leave out."
@@ -37,13 +41,17 @@ class Settings(BaseSettings):
         None, description="Chat model for generated answers, `provider:model`; without it answers are extractive."
     )
     chat_base_url: str | None = Field(None, description="Address of an OpenAI-compatible server for FARO_CHAT_MODEL.")
-    chat_api_key: SecretStr | None = Field(None, description="Key for FARO_CHAT_MODEL, where the provider's own variable is not set.")
+    chat_api_key: SecretStr | None = Field(
+        None, description="Key for FARO_CHAT_MODEL, where the provider's own variable is not set."
+    )
     chat_timeout_seconds: float = Field(30.0, gt=0, le=600, description="Longest wait for the chat model.")
     host: str = Field("127.0.0.1", description="Address the API listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port of the API.")
     ui_port: int = Field(8501, ge=1, le=65535, description="Port of the chat page.")
     api_url: str | None = Field(None, description="Address at which the chat page reaches the API.")
-    rate_limit: str = Field("60/minute", description="Questions one client may ask, as `60/minute`; `off` for no limit.")
+    rate_limit: str = Field(
+        "60/minute", description="Questions one client may ask, as `60/minute`; `off` for no limit."
+    )
     max_question_chars: int = Field(2000, ge=1, le=20000, description="Longest question in characters.")
     title: str | None = Field(None, description="Title of the chat page; by default that of the handbook.")
     log_level: str = Field("info", description="debug, info, warning or error.")

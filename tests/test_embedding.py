@@ -140,7 +140,9 @@ def float_encoder(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
 
 
 @pytest.mark.slow
-def test_both_runtimes_give_the_same_tokens_and_nearly_the_same_vectors(encoder: Encoder, float_encoder: Encoder) -> None:
+def test_both_runtimes_give_the_same_tokens_and_nearly_the_same_vectors(
+    encoder: Encoder, float_encoder: Encoder
+) -> None:
     assert isinstance(encoder, OnnxEncoder)
     assert isinstance(float_encoder, SentenceTransformersEncoder)
     assert float_encoder.max_tokens == encoder.max_tokens

@@ -16,9 +16,12 @@ from rag.types import Chunk, Hit
 LEXICON = make_lexicon({"bonus": [("bon", 0.9)], "mission": [("mision", 0.9)]})
 BONUS = make_chunk("El bono es de $120.000.\nSe paga en marzo.\nLa oficina tiene café y plantas.", section="Bono")
 STEPS = make_chunk(
-    "Para pedir vacaciones:\n1. Habla con tu jefe.\n2. Llena el formulario.\n3. Espera la respuesta.", section="Pedirlas"
+    "Para pedir vacaciones:\n1. Habla con tu jefe.\n2. Llena el formulario.\n3. Espera la respuesta.",
+    section="Pedirlas",
 )
-VALUES = make_chunk("Los valores son tres:\n- Transparencia\n- Empatía\n- Excelencia", path="valores.md", section="Valores")
+VALUES = make_chunk(
+    "Los valores son tres:\n- Transparencia\n- Empatía\n- Excelencia", path="valores.md", section="Valores"
+)
 
 
 def hit(chunk: Chunk, score: float, unit_scores: Sequence[float]) -> Hit:

@@ -11,9 +11,10 @@ from chain_fakes import answered, end_of, make_chunk, nothing_found, start_of, t
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import HumanMessage
 from openai_stub import OpenAIStub, Reply, openai_stub
 
-from rag.chat_model import make_chat_model
+from rag.chat_model import make_chat_model, stream_text
 from rag.errors import ChatModelError
 from rag.events import Cited, Delta, Part, Task
 from rag.extractive import Selection
@@ -277,8 +278,9 @@ def expect_quotes(parts: Sequence[Part], language: Language = "es") -> None:
         Reply("El bono de vaca", kind="cut"),
         Reply("El bono de vaca", kind="vanish"),
         Reply("El bono de vacaciones es de $3", kind="length"),
+        Reply("Fuentes: fuentes, fuentes, fuentes, fuentes, fuentes [S1].\nEl bono", kind="cut"),
     ],
-    ids=["500", "429", "401", "empty", "blank", "cut", "vanish", "length"],
+    ids=["500", "429", "401", "empty", "blank", "cut", "vanish", "length", "sources-only"],
 )
 def test_failure_before_the_first_sentence_falls_back_to_quotes(reply: Reply) -> None:
     expect_quotes(run(reply))
@@ -296,6 +298,11 @@ def test_slow_model_is_left_at_the_deadline(reply: Reply) -> None:
     began = time.monotonic()
     expect_quotes(run(reply, timeout_seconds=1.0))
     assert time.monotonic() - began < 6
+
+
+def test_deadline_that_has_passed_is_a_late_model() -> None:
+    with openai_stub(Reply(GOOD)) as stub, pytest.raises(ChatModelError, match="too long"):
+        list(stream_text(model_at(stub), [HumanMessage("x")], deadline=time.monotonic() - 1))
 
 
 @pytest.mark.parametrize("kind", ["cut", "vanish", "length"])

@@ -10,7 +10,11 @@ from rag.lexicon import Lexicon, make_lexicon
 from rag.types import Chunk, Language, Span
 
 LEXICON = make_lexicon(
-    {"boss": [("jef", 0.6), ("patron", 0.2)], "holiday": [("festiv", 0.4), ("vacacion", 0.3)], "senior": [("senior", 0.2)]}
+    {
+        "boss": [("jef", 0.6), ("patron", 0.2)],
+        "holiday": [("festiv", 0.4), ("vacacion", 0.3)],
+        "senior": [("senior", 0.2)],
+    }
 )
 TEXTS = {
     "jefatura": "Tu jefe aprueba las vacaciones.",

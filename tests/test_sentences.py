@@ -85,6 +85,7 @@ TEXTS = [
     "Se paga (ver Art. 3). | Luego se firma.",
     "Dice: «¡Bienvenido!». | Después firma.",
     "**Nota.** | Es importante.",
+    "1.- Guarda los cambios. | 2.1.- Cierra la sesión.",
     "Uno; dos: tres, cuatro.",
     "Son $1.234.567,89. | Se pagan en 3 cuotas.",
     "El 50%. | El resto después.",
