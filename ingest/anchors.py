@@ -37,6 +37,11 @@ class AnchorRegistry:
         return self._style.algorithm in _HUGO_STYLES
 
     @property
+    def wants_source(self) -> bool:
+        """Alias of ``is_hugo``."""
+        return self.is_hugo
+
+    @property
     def reads_attribute_lists(self) -> bool:
         """Whether `{#id}` gives an id on this site; else it is text."""
         return self._style.attribute_lists

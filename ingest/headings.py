@@ -52,9 +52,10 @@ def toc_text(heading: Heading, *, attribute_lists: bool, emoji_codes: bool) -> s
     pictures (pymdownx.emoji); what a site does not read is text there.
     """
     parts: list[str] = []
+    lists_until = 0 if attribute_lists else len(heading.written)
     for token in heading.tokens:
         if token.type == "text":
-            parts.append(_as_written(token, heading, lists=not attribute_lists, emoji=not emoji_codes))
+            parts.append(_as_written(token, heading, lists_until, emoji=not emoji_codes))
         elif token.type in {"text_special", "code_inline"}:
             parts.append(token.content)
         elif token.type in {"softbreak", "hardbreak"}:
@@ -79,7 +80,7 @@ def _nodes(tokens: Sequence[Token], heading: Heading) -> str:
         end = _end_of_node(tokens, position)
         token = tokens[position]
         if token.type == "text":
-            text = _as_written(token, heading, lists=True, emoji=True)
+            text = _as_written(token, heading, heading.attributes, emoji=True)
             parts.append(_DASHES.sub("", _BARE_LINK.sub("", text)))
         else:
             parts.append(_node(tokens[position:end], heading))
@@ -128,7 +129,7 @@ def _first_text(tokens: Sequence[Token], heading: Heading) -> str:
         follows_text = position > 0 and tokens[position - 1].type == "text"
         if token.type != "text" or (follows_text and not _LEFTOVER_MARKER.fullmatch(token.content)):
             break
-        written = _as_written(token, heading, lists=True, emoji=True)
+        written = _as_written(token, heading, heading.attributes, emoji=True)
         ends = [found.start() for found in (_TYPOGRAPHY.search(written), _BARE_LINK.search(written)) if found]
         text += written[: min(ends, default=None)]
         if ends:
@@ -136,17 +137,17 @@ def _first_text(tokens: Sequence[Token], heading: Heading) -> str:
     return text
 
 
-def _as_written(token: Token, heading: Heading, *, lists: bool, emoji: bool) -> str:
-    """The text of ``token`` with the attribute ``lists`` and ``emoji`` codes that were blanked out of it put back.
+def _as_written(token: Token, heading: Heading, lists_until: int, *, emoji: bool) -> str:
+    """The text of ``token`` with some of what was blanked out of it put back.
 
-    The attribute list at the end of the heading stays out where its id is read, that is unless it is text.
+    That is the attribute lists that begin before ``lists_until`` and, if ``emoji``, the codes of emoji.
     """
     start = token.meta.get("start", 0)
 
     def original(found: re.Match[str]) -> str:
-        piece = heading.written[start + found.start() : start + found.end()]
-        if _EMOJI_CODES.fullmatch(piece):
-            return piece if emoji else ""
-        return piece if lists and piece.startswith("{") and start + found.start() < heading.attributes else ""
+        position = start + found.start()
+        piece = heading.written[position : start + found.end()]
+        kept = emoji if _EMOJI_CODES.fullmatch(piece) else piece.startswith("{") and position < lists_until
+        return piece if kept else ""
 
     return _FILLED.sub(original, token.content).replace(FILLED_SPACE, " ")

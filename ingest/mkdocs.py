@@ -28,6 +28,9 @@ _SLUGIFY_STYLES: Mapping[str, AnchorStyle] = {
     "pymdownx.slugs.gfm": AnchorStyle("pymdownx", case="lower-ascii"),
     "pymdownx.slugs.gfm_encoded": AnchorStyle("pymdownx", case="lower-ascii", percent_encode=True),
 }
+# The extensions that read `{#id}` (Material's plugin for tags adds attr_list) and those that replace `:smile:`.
+_ATTRIBUTE_LIST_EXTENSIONS = {"attr_list", "extra", "pymdownx.extra", "tags", "material/tags"}
+_EMOJI_EXTENSIONS = {"pymdownx.emoji", "materialx.emoji"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ def read_mkdocs(root: Path) -> Site | None:
     if "INHERIT" in settings:
         problems.append(f"{file.name}: INHERIT is not followed; only what this file says counts")
     content_dir = _content_dir(root, settings, problems)
-    style = _anchor_style(settings.get("markdown_extensions"), problems)
+    style = _anchor_style(settings, problems)
     entries = list(_nav_entries(settings.get("nav"), relative_name(content_dir, root)))
     directory_urls = truth(settings.get("use_directory_urls"))
     return Site(
@@ -62,7 +65,8 @@ def read_mkdocs(root: Path) -> Site | None:
         language=_language(settings.get("theme")),
         problems=tuple(problems),
         anchor_style=style,
-        exclude_docs=(*_NEVER_PUBLISHED, *_patterns(settings, "exclude_docs"), *_patterns(settings, "draft_docs")),
+        exclude_docs=(*_NEVER_PUBLISHED, *_patterns(settings, "exclude_docs")),
+        draft_docs=tuple(_patterns(settings, "draft_docs")),
     )
 
 
@@ -115,8 +119,8 @@ def _language(theme: object) -> str:
     return _text(language) or DEFAULT_LANGUAGE
 
 
-def _anchor_style(extensions: object, problems: list[str]) -> AnchorStyle | None:
-    options = _toc_options(extensions)
+def _anchor_style(settings: Mapping[str, Any], problems: list[str]) -> AnchorStyle:
+    options = _toc_options(settings.get("markdown_extensions"))
     separator = options.get("separator")
     slugify = options.get("slugify")
     name = slugify.name if isinstance(slugify, _Python) else slugify if isinstance(slugify, str) else None
@@ -124,31 +128,44 @@ def _anchor_style(extensions: object, problems: list[str]) -> AnchorStyle | None
     if style is None:
         problems.append(f"toc.slugify `{name}` is not known; anchors are made as MkDocs does by default")
         style = AnchorStyle("toc")
-    return _with_options(style, separator, slugify.arguments if isinstance(slugify, _Python) else None)
+    return _with_options(style, separator, slugify.arguments if isinstance(slugify, _Python) else None, settings)
 
 
-def _with_options(style: AnchorStyle, separator: object, arguments: object) -> AnchorStyle:
+def _with_options(style: AnchorStyle, separator: object, arguments: object, settings: Mapping[str, Any]) -> AnchorStyle:
     given = arguments.get("kwds") if isinstance(arguments, dict) else None
     options = given if isinstance(given, dict) and style == _SLUGIFY_STYLES["pymdownx.slugs.slugify"] else {}
     case = options.get("case")
     form = options.get("normalize")
+    names = _names(settings.get("markdown_extensions")) | _names(settings.get("plugins"))
+    unknown = "INHERIT" in settings
     return AnchorStyle(
         style.algorithm,
         separator if isinstance(separator, str) else style.separator,
         case if case in ("none", "lower", "lower-ascii", "fold") else style.case,
         form if form in ("NFC", "NFD", "NFKC", "NFKD") else style.normalize,
         style.percent_encode or bool(truth(options.get("percent_encode"))),
+        attribute_lists=unknown or bool(_ATTRIBUTE_LIST_EXTENSIONS & names),
+        emoji_codes=unknown or bool(_EMOJI_EXTENSIONS & names),
     )
 
 
 def _toc_options(extensions: object) -> dict[str, Any]:
-    entries = [extensions] if isinstance(extensions, dict) else extensions if isinstance(extensions, list) else []
-    for entry in entries:
+    for entry in _entries(extensions):
         for name in ("toc", "markdown.extensions.toc"):
             if isinstance(entry, dict) and isinstance(entry.get(name), dict):
                 options: dict[str, Any] = entry[name]
                 return options
     return {}
+
+
+def _names(value: object) -> set[str]:
+    """The names in a list of extensions or plugins, some of which have options."""
+    names = {name for entry in _entries(value) for name in (entry if isinstance(entry, dict) else [entry])}
+    return {name.removeprefix("markdown.extensions.") for name in names if isinstance(name, str)}
+
+
+def _entries(value: object) -> list[object]:
+    return [value] if isinstance(value, dict) else value if isinstance(value, list) else []
 
 
 def _text(value: object) -> str | None:

@@ -24,14 +24,13 @@ def leave_out(
     """Those that neither ``patterns`` nor the site's own configuration leave out, and the others."""
     kept: list[Found] = []
     skipped: list[Skipped] = []
-    unpublished = _published_rules(site)
-    docs = relative_name(site.content_dir, site.root)
+    unpublished = _rules(site.exclude_docs) if site.kind == "mkdocs" else None
     for item in found:
         name = posixpath.basename(item.path)
         if patterns.match_file(composed(item.path)):
             skipped.append(Skipped(item.path, "excluded by FARO_EXCLUDE"))
-        elif unpublished is not None and unpublished.match_file(composed(item.path[len(docs) :].lstrip("/"))):
-            skipped.append(Skipped(item.path, "not published by MkDocs (hidden, or in exclude_docs or draft_docs)"))
+        elif unpublished is not None and unpublished.match_file(_name_in_docs(site, item.path)):
+            skipped.append(Skipped(item.path, "not published by MkDocs (hidden, or in exclude_docs)"))
         elif unpublished is None and name.startswith("."):
             skipped.append(Skipped(item.path, "hidden file"))
         else:
@@ -39,11 +38,21 @@ def leave_out(
     return kept, skipped
 
 
-def _published_rules(site: Site) -> pathspec.GitIgnoreSpec | None:
-    if site.kind != "mkdocs":
-        return None
+def draft_paths(found: Iterable[Found], site: Site) -> frozenset[str]:
+    """The paths of the pages that the site's configuration calls drafts."""
+    rules = _rules(site.draft_docs)
+    return frozenset(item.path for item in found if rules.match_file(_name_in_docs(site, item.path)))
+
+
+def _name_in_docs(site: Site, path: str) -> str:
+    """``path`` as the patterns of the configuration see it: relative to the content folder."""
+    docs = relative_name(site.content_dir, site.root)
+    return composed(path[len(docs) :].lstrip("/"))
+
+
+def _rules(patterns: Iterable[str]) -> pathspec.GitIgnoreSpec:
     lines: list[str] = []
-    for line in site.exclude_docs:
+    for line in patterns:
         try:
             pathspec.GitIgnoreSpec.from_lines([line])
         except ValueError:

@@ -56,7 +56,7 @@ class Site:
     public address without a trailing slash, None if unknown. ``nav`` lists page paths relative to the root, in
     navigation order (empty: unknown), ``nav_titles`` the titles given there. ``anchor_style`` None means the usual
     one of the kind. ``exclude_docs`` are .gitignore-style patterns, relative to ``content_dir``, of pages that the
-    site itself does not publish. ``hugo`` is set for Hugo only.
+    site itself does not publish, ``draft_docs`` likewise of its drafts. ``hugo`` is set for Hugo only.
     """
 
     kind: SiteKind
@@ -71,6 +71,7 @@ class Site:
     problems: tuple[str, ...]
     anchor_style: AnchorStyle | None = None
     exclude_docs: tuple[str, ...] = ()
+    draft_docs: tuple[str, ...] = ()
     hugo: HugoRules | None = None
 
 

@@ -13,7 +13,7 @@ import pathspec
 
 from ingest.hugo import read_hugo
 from ingest.mkdocs import read_mkdocs
-from ingest.selection import composed, drop_doubles, leave_out, reading_order, with_bundles, with_nav
+from ingest.selection import composed, draft_paths, drop_doubles, leave_out, reading_order, with_bundles, with_nav
 from ingest.site import DEFAULT_LANGUAGE, Site, public_address
 from ingest.walk import Skipped, find_markdown, is_markdown
 from rag.errors import IngestError, SourceError
@@ -32,10 +32,14 @@ _WIDE_MARKS = (
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One page to index. ``path`` is POSIX and relative to the root: the path shown in citations."""
+    """One page to index. ``path`` is POSIX and relative to the root: the path shown in citations.
+
+    ``draft`` tells that the configuration of the site calls it a draft; its front matter may say so too.
+    """
 
     path: str
     file: Path
+    draft: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +71,11 @@ def discover(root: Path, *, exclude: Sequence[str] = (), site_url: str | None = 
     if not kept:
         first = f" ({skipped[0].path}: {skipped[0].reason})"
         raise IngestError(f"{root}: every Markdown page is left out{first}; check FARO_EXCLUDE and the folder")
+    drafts = draft_paths(kept, site)
     kept.sort(key=lambda item: reading_order(item.path))
     return Discovery(
         with_nav(site, [item.path for item in kept]),
-        tuple(SourceFile(item.path, item.file) for item in kept),
+        tuple(SourceFile(item.path, item.file, draft=item.path in drafts) for item in kept),
         tuple(skipped),
     )
 

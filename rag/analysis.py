@@ -13,28 +13,29 @@ _WORD = re.compile(r"[^\W_]+(?:[+#]+(?!\w))?")
 
 SPANISH_STOP_WORDS = frozenset(
     """
-    a al algo alguien algun alguna algunas alguno algunos ante antes aquel aquella aquellas aquello aquellos aqui asi aun
-    aunque bajo bien cada casi como con contra cual cuales cualquier cuando cuanto cuanta cuantos cuantas de del desde
-    donde dos e el ella ellas ello ellos en entonces entre era eran eres es esa esas ese eso esos esta estaba estado
-    estamos estan estar estas este esto estos estoy etc fue fueron fui ha habia haber hace hacen hacer hacia han hasta hay
-    he hemos la las le les lo los mas me mi mientras mis mucho muchos muy nada ni no nos nosotros nuestra nuestras nuestro
-    nuestros o os otra otras otro otros para pero poco por porque pues puede pueden puedo que quien quienes se sea sean ser
-    si sido siempre sin sino sobre solo somos son soy su sus tal tambien tan tanto te tengo tenemos tener tiene tienen
-    tienes toda todas todo todos tu tus un una unas uno unos usted ustedes va vamos van voy vosotros y ya yo hola favor
-    gracias oye oiga porfa podria podrian quiero quisiera saber dime decir existe existen sirve
+    a al algo alguien algun alguna algunas alguno algunos ante antes aquel aquella aquellas aquello aquellos
+    aqui asi aun aunque bajo bien cada casi como con contra cual cuales cualquier cuando cuanto cuanta cuantos
+    cuantas de del desde donde dos e el ella ellas ello ellos en entonces entre era eran eres es esa esas ese
+    eso esos esta estaba estado estamos estan estar estas este esto estos estoy etc fue fueron fui ha habia
+    haber hace hacen hacer hacia han hasta hay he hemos la las le les lo los mas me mi mientras mis mucho muchos
+    muy nada ni no nos nosotros nuestra nuestras nuestro nuestros o os otra otras otro otros para pero poco por
+    porque pues puede pueden puedo que quien quienes se sea sean ser si sido siempre sin sino sobre solo somos
+    son soy su sus tal tambien tan tanto te tengo tenemos tener tiene tienen tienes toda todas todo todos tu tus
+    un una unas uno unos usted ustedes va vamos van voy vosotros y ya yo hola favor gracias oye oiga porfa
+    podria podrian quiero quisiera saber dime decir existe existen sirve
     """.split()
 )
 """Curated for handbooks: accent-folded, and without words that carry meaning there (día, derecho, trabajo, equipo)."""
 
 ENGLISH_STOP_WORDS = frozenset(
     """
-    a about after all also am an and any anyone are as at be because been before being between both but by can could did
-    do does doing don down during each few for from further get gets getting give gives go goes going got had has have
-    having he her here hers him his how i if in into is it its itself just let like ll m me might more most must my no nor
-    not now of off on once one only or other our ours out over own please re s same shall she should so some someone
-    something such t tell than that the their theirs them then there these they this those through to too under until up
-    us ve very want was we were what when where which while who whom why will with would you your yours hi hello thanks
-    there's exist exists
+    a about after all also am an and any anyone are as at be because been before being between both but by can
+    could did do does doing don down during each few for from further get gets getting give gives go goes going
+    got had has have having he her here hers him his how i if in into is it its itself just let like ll m me
+    might more most must my no nor not now of off on once one only or other our ours out over own please re s
+    same shall she should so some someone something such t tell than that the their theirs them then there these
+    they this those through to too under until up us ve very want was we were what when where which while who
+    whom why will with would you your yours hi hello thanks there's exist exists
     """.split()
 )
 

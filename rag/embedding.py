@@ -197,8 +197,8 @@ class SentenceTransformersEncoder(Encoder):
             self._model = SentenceTransformer(name_or_folder, device="cpu")
         except (OSError, ValueError, RuntimeError) as error:
             raise EncoderError(
-                f"cannot load the encoder {name_or_folder}: give FARO_ENCODER a sentence-transformers folder, or the name "
-                "of a model that is in the local cache or can be downloaded"
+                f"cannot load the encoder {name_or_folder}: give FARO_ENCODER a sentence-transformers folder, or the "
+                "name of a model that is in the local cache or can be downloaded"
             ) from error
         self.name = Path(name_or_folder).name if Path(name_or_folder).is_dir() else name_or_folder
         self._prefixes = prefixes_for(name_or_folder)

@@ -57,9 +57,10 @@ class Tuning:
 
     ``passage_words`` and ``list_words`` bound what is quoted of one passage; ``further_words`` what is quoted of each
     passage after the first. ``lexical_weight`` is how much a shared word counts beside the vectors' similarity, of
-    which a word of the heading alone counts ``heading_share``. A piece beside what is chosen needs ``neighbour_share`` of
-    the best one's score, another piece of the passage ``distant_share``; a further passage ``further_share`` of the first one's best. Passages keep the retriever's order, but
-    an outline that nobody asked for loses ``outline_penalty``.
+    which a word of the heading alone counts ``heading_share``. A piece beside what is chosen needs
+    ``neighbour_share`` of the best one's score, another piece of the passage ``distant_share``; a further passage
+    ``further_share`` of the first one's best. Passages keep the retriever's order, but an outline that nobody asked
+    for loses ``outline_penalty``.
     """
 
     passage_words: int = 70

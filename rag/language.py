@@ -16,22 +16,21 @@ if TYPE_CHECKING:
 
 SPANISH_WORDS = frozenset(
     """
-    al algo aqui asi aun como con cual cuales cuando cuanta cuantas cuanto cuantos de del desde donde el ella ellos en
-    entre es esa ese eso esta estan estas este esto estos estoy favor gracias ha hacer hace hago hasta hay hola la las le
-    les lo los mas me mi mis muy necesito nos nosotros nuestra nuestro o para pero por porque pq puede puedo pueden que q
-    quien quienes quiero se ser si sin sobre son soy su sus tal tambien te tengo tenemos tiene tienen tu tus un una unas
-    unos usted y ya yo
+    al algo aqui asi aun como con cual cuales cuando cuanta cuantas cuanto cuantos de del desde donde el ella
+    ellos en entre es esa ese eso esta estan estas este esto estos estoy favor gracias ha hacer hace hago hasta
+    hay hola la las le les lo los mas me mi mis muy necesito nos nosotros nuestra nuestro o para pero por porque
+    pq puede puedo pueden que q quien quienes quiero se ser si sin sobre son soy su sus tal tambien te tengo
+    tenemos tiene tienen tu tus un una unas unos usted y ya yo
     """.split()
 )
 ENGLISH_WORDS = frozenset(
     """
-    about am an and any are as at be been but by can could did do does for from get got had has have hello hi how i if in
-    into is it its like may more much must my need of on or our please should so that the their them there these they this
-    those to us was we were what whats when where which who why will with would you your
+    about am an and any are as at be been but by can could did do does for from get got had has have hello hi
+    how i if in into is it its like may more much must my need of on or our please should so that the their them
+    there these they this those to us was we were what whats when where which who why will with would you your
     """.split()
 )
-"""Function words, accent-folded. ``a``, ``me``, ``he``, ``no`` and their like are left out of both lists or of one, for they
-are words of both."""
+"""Function words, accent-folded; what is a word of both languages (``a``, ``me``, ``no``) is in one list or none."""
 
 SPANISH_MARKS = frozenset("¿¡ñáéíóúü")
 SPANISH_ENDINGS = re.compile(

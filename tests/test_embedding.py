@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dequantised import write_float_model
 
 from rag.embedding import Encoder, OnnxEncoder, SentenceTransformersEncoder, load_encoder, prefixes_for
 from rag.errors import EncoderError
 from rag.settings import PROJECT_ROOT
-from dequantised import write_float_model
 
 MODEL = PROJECT_ROOT / "data" / "model"
 TEXTS = [

@@ -16,8 +16,8 @@ from rag.types import Language
 
 MODEL = PROJECT_ROOT / "data" / "model"
 PAGES = {
-    "vacaciones.md": "# Vacaciones\n\nTienes 15 días hábiles de vacaciones al año.\n\n## Bono\n\nEl bono es de $100.000.\n",
-    "gastos.md": "# Gastos\n\nGuarda la boleta del taxi y envíala a finanzas.\n\n- Taxi: hasta $20.000.\n- Hotel: hasta $80.000.\n",
+    "vacaciones.md": "# Vacaciones\n\nTienes 15 días hábiles al año.\n\n## Bono\n\nEl bono es de $100.000.\n",
+    "gastos.md": "# Gastos\n\nEnvía la boleta del taxi.\n\n- Taxi: hasta $20.000.\n- Hotel: hasta $80.000.\n",
     "mision.md": "# Misión\n\nPoner la tecnología al servicio de las personas.\n",
     "seguridad.md": "# Seguridad\n\nSi te roban el notebook, avisa de inmediato a soporte.\n",
 }
