@@ -27,19 +27,11 @@ class AnchorRegistry:
     def __init__(self, kind: str, style: AnchorStyle | None = None) -> None:
         """``kind`` is that of the site (`mkdocs`, `hugo`, `plain`); ``style`` is the site's own choice, if any."""
         self._style = style or AnchorStyle("github" if kind == "hugo" else "toc")
+        self._is_hugo = self._style.algorithm in _HUGO_STYLES
+        self._is_mkdocs = kind == "mkdocs"
         self._used: set[str] = set()
         self._resume: dict[str, str] = {}
         self._counts: dict[str, int] = {}
-
-    @property
-    def is_hugo(self) -> bool:
-        """Whether ids are made as Hugo makes them; else as Python-Markdown does."""
-        return self._style.algorithm in _HUGO_STYLES
-
-    @property
-    def wants_source(self) -> bool:
-        """Alias of ``is_hugo``."""
-        return self.is_hugo
 
     @property
     def reads_attribute_lists(self) -> bool:
@@ -47,16 +39,20 @@ class AnchorRegistry:
         return self._style.attribute_lists
 
     def reserve(self, ids: Iterable[str]) -> None:
-        """Takes ids given in the page (`{#id}`, `<a id>`) that no heading may get; MkDocs sees them all beforehand."""
-        self._used.update(identifier for identifier in ids if identifier)
+        """Takes ids that the author gave anywhere on the page, which no heading may get.
+
+        Python-Markdown sees them all before it names a heading, Hugo only when it gets there.
+        """
+        if not self._is_hugo:
+            self._used.update(identifier for identifier in ids if identifier)
 
     def heading_anchor(self, heading: Heading, explicit: str | None) -> str:
         """The id of the next heading of the page; "" if its site gives it none that can be known."""
-        if self.is_hugo:
+        if self._is_hugo:
             # The place of a shortcode is marked by a number that only Hugo knows.
             unknown = heading.has_shortcode and not explicit
             return "" if unknown else self.anchor("" if explicit else goldmark_text(heading), explicit)
-        if heading.indent % _TOC_INDENT:
+        if self._is_mkdocs and heading.indent % _TOC_INDENT:
             return ""
         lists = self._style.attribute_lists
         text = toc_text(heading, attribute_lists=lists, emoji_codes=self._style.emoji_codes)
@@ -70,10 +66,10 @@ class AnchorRegistry:
         if explicit:
             self._used.add(explicit)
             return explicit
-        if self.is_hugo and not text:
+        if self._is_hugo and not text:
             return ""
         slug = _slug(text, self._style)
-        unique = self._unique_hyphen(slug) if self.is_hugo else self._unique_underscore(slug)
+        unique = self._unique_hyphen(slug) if self._is_hugo else self._unique_underscore(slug)
         self._used.add(unique)
         return unique
 
@@ -132,12 +128,12 @@ def _github_slug(text: str, *, ascii_only: bool) -> str:
         if character in "- ":
             characters.append("-")
         elif character == "_" or _is_letter_or(character, "Nd"):
-            characters.append(character.lower())
+            characters.append(character.lower()[0])  # one letter for one, as in Go
     return "".join(characters)
 
 
 def _blackfriday_slug(text: str) -> str:
-    runs = "".join(character.lower() if _is_letter_or(character, "N") else " " for character in text)
+    runs = "".join(character.lower()[0] if _is_letter_or(character, "N") else " " for character in text)
     return "-".join(runs.split())
 
 

@@ -14,6 +14,7 @@ from markdown_it.token import Token
 
 from ingest.diagrams import label_spans
 from ingest.document import Block, BlockKind, Link
+from ingest.headings import Heading
 from ingest.htmltext import Passage, html_passages
 from ingest.inline import CleanText, clean_inline, clean_literal
 from ingest.lines import SourceLines, joint
@@ -21,13 +22,13 @@ from ingest.rows import cell_positions, one_line, row_text
 
 # An underlined paragraph this long is text above a rule that lacks its blank line, not a heading.
 LONGEST_SETEXT_HEADING = 150
-_ATTRIBUTES_AT_END = re.compile(r"[ \t]*\{(?P<list>:?[ \t]*[#.\w][^{}\n]*)\}[ \t#]*$")
-_IDENTIFIER = re.compile(r"(?:^|[\s:])#([^\s{}#]+)")
+_ATTRIBUTES_AT_END = re.compile(r"[ \t]*(?P<braces>\{(?P<list>:?[ \t]*[#.\w][^{}\n]*)\})[ \t#]*$")
+_IDENTIFIER = re.compile(r"(?:^|[\s:])(?:#|id=[\"']?)([^\s{}#\"']+)")
 _MARKER = re.compile(r"(?:[-*+]|\d{1,9}[.)])[ \t]+$")
 _HTML_HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 
-# Gives the anchor of a heading from its readable text, its text as written and the id that its author gave.
-AnchorMaker = Callable[[str, str, str | None], str]
+# Gives the anchor of a heading from what it says and the id that its author gave.
+AnchorMaker = Callable[[Heading, str | None], str]
 
 
 @dataclass(slots=True)
@@ -140,14 +141,27 @@ class _Reader:
         written = self._source[passage.start : self._lines.end(first)]
         attributes = _ATTRIBUTES_AT_END.search(written)
         identifier = _IDENTIFIER.search(attributes["list"]) if attributes else None
+        anchor = self._anchor(
+            Heading(
+                tokens=node.children[0].token.children or [],
+                written=written,
+                attributes=attributes.start("braces") if attributes else len(written),
+                indent=self._indent(passage.start, first),
+            ),
+            identifier[1] if identifier else None,
+        )
         end = self._lines.end(last - 1)
         yield from self._heading_block(
             _Passage(one_line(passage.clean), self._heading_start(passage.start, first), end),
             place,
             level=int(node.token.tag[1]),
-            written=written[: attributes.start()] if attributes else written,
-            identifier=identifier[1] if identifier else None,
+            anchor=anchor,
         )
+
+    def _indent(self, start: int, line: int) -> int:
+        """The number of spaces before a heading; 0 where something else stands before it, such as a list marker."""
+        before = self._source[self._lines.starts[line] : start]
+        return len(before) - len(before.lstrip(" ")) if not before.strip(" \t#") else 0
 
     def _heading_start(self, start: int, line: int) -> int:
         """Where the ``##`` before a heading's text stands, or the list marker before that."""
@@ -157,13 +171,8 @@ class _Reader:
             start = line_start + len(before.rstrip("#"))
         return self._item_start(start, line)
 
-    def _heading_block(
-        self, passage: _Passage, place: _Place, *, level: int, written: str, identifier: str | None
-    ) -> Iterator[Block]:
-        if not passage.clean.text:
-            return
-        # Headings that are mere text to us still take their id from the page's registry.
-        anchor = self._anchor(passage.clean.text, written, identifier)
+    def _heading_block(self, passage: _Passage, place: _Place, *, level: int, anchor: str) -> Iterator[Block]:
+        # Headings that are mere text to us have taken their id from the page's registry, as they do on the site.
         if place.quoted:
             yield from _block("paragraph", passage, place)
             return
@@ -289,8 +298,7 @@ class _Reader:
                     replace(passage, clean=one_line(passage.clean)),
                     place,
                     level=int(part.tag[1]),
-                    written=passage.clean.text,
-                    identifier=part.identifier,
+                    anchor=part.identifier or "",  # no site makes up an id for a heading in HTML
                 )
             else:
                 is_item = part.tag == "li"

@@ -92,7 +92,7 @@ def chunk_document(
                 breadcrumb=section.breadcrumb,
                 anchor=anchor,
                 url=f"{page_url}#{anchor}" if anchor else page_url,
-                text="\n".join(piece.unit.text for piece in part),
+                text=_text(part),
                 source=document.source[span.start : span.end],
                 span=span,
                 units=_numbered(part),
@@ -196,10 +196,7 @@ def _clipped(text: str) -> str:
 
 def _pieces(section: _Section, source: str, lines: _LineIndex) -> Iterator[_Piece]:
     if not section.blocks:
-        for child in section.children:
-            span = lines.span(child.start, child.end)
-            unit = Unit(child.text, source[span.start : span.end], span, "heading")
-            yield _Piece(unit, run=0, start=span.start)
+        yield from _outline(section, 0, source, lines)
         return
     runs = _runs(section.blocks)
     for number, block in enumerate(section.blocks):
@@ -210,6 +207,15 @@ def _pieces(section: _Section, source: str, lines: _LineIndex) -> Iterator[_Piec
         if block.kind == "row" and pieces and (not number or runs[number - 1] != runs[number]):
             pieces[0].start = _table_start(source, block.start)
         yield from pieces
+    if len(section.children) > 1:
+        yield from _outline(section, runs[-1] + 1, source, lines)
+
+
+def _outline(section: _Section, run: int, source: str, lines: _LineIndex) -> Iterator[_Piece]:
+    """The headings of the sub-sections, each a unit that points to its own line."""
+    for child in section.children:
+        span = lines.span(child.start, child.end)
+        yield _Piece(Unit(child.text, source[span.start : span.end], span, "heading"), run=run, start=span.start)
 
 
 def _runs(blocks: Sequence[Block]) -> list[int]:
@@ -333,7 +339,11 @@ def _count(sections: Sequence[_Section], count_tokens: Callable[[Sequence[str]],
 def _parts(section: _Section, max_tokens: int) -> list[list[_Piece]]:
     if not section.blocks:
         return [section.pieces]  # the headings of its sub-sections, or nothing
-    return _pack(section.pieces, _budget(section, max_tokens))
+    outline = [piece for piece in section.pieces if piece.unit.kind == "heading"]
+    parts = _pack(section.pieces[: len(section.pieces) - len(outline)], _budget(section, max_tokens))
+    if parts and _cost(parts[-1]) + _cost(outline) <= _budget(section, max_tokens):
+        parts[-1] += outline
+    return parts
 
 
 def _pack(pieces: Sequence[_Piece], budget: int) -> list[list[_Piece]]:
@@ -381,6 +391,12 @@ def _spans(
     starts = [section.start, *(part[0].start for part in parts[1:])]
     for part, start, end in zip(parts, starts, [*starts[1:], section.end], strict=True):
         yield part, lines.span(start, start + len(source[start:end].rstrip()))
+
+
+def _text(part: Sequence[_Piece]) -> str:
+    """The words of the section itself; the headings below it where it has no others."""
+    own = [piece.unit.text for piece in part if piece.unit.kind != "heading"]
+    return "\n".join(own or [piece.unit.text for piece in part])
 
 
 def _numbered(part: Sequence[_Piece]) -> tuple[Unit, ...]:

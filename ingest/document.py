@@ -37,12 +37,12 @@ class Link:
 class Block:
     """One leaf of the page, in reading order: a heading, a paragraph, one list item's own text, one table row...
 
-    ``text`` is readable text (no markup, NFC, single spaces); ``offsets[i]`` is the character offset in the file of
-    ``text[i]`` (non-decreasing; characters that stand for removed markup, such as the joint between two cells, take
-    the offset of the next one). ``start``/``end`` span the block's source with its markup. ``group`` is the number
-    of the list, table or definition list it belongs to (None outside one): blocks of one group belong together.
-    ``label`` is the title of the admonition or tab that holds it. ``level`` and ``anchor`` are set on headings;
-    ``header`` are the column names of a table row.
+    ``text`` is readable text (no markup, NFC, single spaces, a newline for a hard line break); ``offsets[i]`` is
+    the character offset in the file of ``text[i]`` (non-decreasing; characters that stand for removed markup, such
+    as the joint between two cells, take the offset of the next one). ``start``/``end`` span the block's source with
+    its markup. ``group`` is the number of the list, table or definition list it belongs to (None outside one):
+    blocks of one group belong together. ``label`` is the title of the admonition or tab that holds it. ``level``
+    and ``anchor`` are set on headings; ``header`` are the column names of a table row.
     """
 
     kind: BlockKind

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -13,7 +12,7 @@ from mdit_py_plugins.footnote import footnote_plugin
 
 from ingest.blocks import read_blocks
 from ingest.containers import containers_plugin
-from ingest.dialects import FILLER, blank_dialects
+from ingest.dialects import blank_dialects
 from ingest.document import Block, Document, PageMeta
 from ingest.frontmatter import split_front_matter
 from ingest.inline import PositionedInline
@@ -25,8 +24,9 @@ from ingest.urls import AnchorRegistry
 DEEPEST_NESTING = 60
 _LANGUAGE_SUFFIX = re.compile(r"\.[a-z]{2}(?:[-_][A-Za-z]{2})?$")
 _ORDER_PREFIX = re.compile(r"^\d+[-_. ]+(?=\S)")
-_LISTED_ID = re.compile(r"\{(?=[^{}\n]{0,300}\})[^{}\n#]{0,300}#([^\s{}#]+)")
-_HTML_ID = re.compile(r"<[a-zA-Z][^<>]{0,300}?\sid\s*=\s*[\"']([^\"'<>\s]+)[\"']")
+_LISTED_ID = re.compile(r"\{(?=[^{}\n]{0,300}\})[^{}\n#]{0,300}?(?:#|\bid=[\"']?)([^\s{}#\"']+)")
+_HTML_ID = re.compile(r"<[a-zA-Z][^<>]{0,300}?\sid\s*=\s*[\"']([^\"'<>\s]+)[\"'][^<>]{0,300}>")
+_MARKDOWN_INSIDE = re.compile(r"\smarkdown\b")
 _INDEX_NAMES = frozenset({"index", "_index", "readme"})
 
 
@@ -44,21 +44,22 @@ def parse_markdown(text: str, path: str, site: Site) -> Document:
     env: dict[str, Any] = {}
     tokens = parser.parse("\n".join(lines.lines), env)
     registry = AnchorRegistry(site.kind, site.anchor_style)
-    if not registry.wants_source:
-        registry.reserve(_given_ids(text[body_start:], blanked))
-    blocks = read_blocks(tokens, parser, env, text, lines, partial(_anchor, registry))
+    registry.reserve(_html_ids(blanked))
+    if registry.reads_attribute_lists:
+        registry.reserve(_listed_ids(text[body_start:], blanked))
+    blocks = read_blocks(tokens, parser, env, text, lines, registry.heading_anchor)
     title = _title(meta, site.nav_titles.get(path), blocks, path)
     return Document(path=path, title=title, source=text, body_start=body_start, meta=meta, blocks=blocks)
 
 
-def _anchor(registry: AnchorRegistry, text: str, written: str, identifier: str | None) -> str:
-    return registry.anchor(written if registry.wants_source else text, identifier)
+def _listed_ids(body: str, blanked: str) -> list[str]:
+    """The ids that the author gave to elements of the page in attribute lists."""
+    return [found[1] for found in _LISTED_ID.finditer(body) if blanked[found.start()] != "{"]
 
 
-def _given_ids(body: str, blanked: str) -> list[str]:
-    """The ids that the author gave to elements of the page, in attribute lists and in HTML."""
-    lists = (found[1] for found in _LISTED_ID.finditer(body) if blanked[found.start()] == FILLER)
-    return [*lists, *(found[1] for found in _HTML_ID.finditer(blanked))]
+def _html_ids(blanked: str) -> list[str]:
+    """The ids of HTML elements that hold Markdown; those of others are no concern of a generator."""
+    return [found[1] for found in _HTML_ID.finditer(blanked) if _MARKDOWN_INSIDE.search(found[0])]
 
 
 def _parser() -> MarkdownIt:

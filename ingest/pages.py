@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ingest.chunking import chunk_document
 from ingest.document import Document
@@ -81,6 +81,8 @@ class _Reading:
         try:
             text = read_source(source)
             document = parse_markdown(text, source.path, self._site)
+            if source.draft:
+                document = replace(document, meta=replace(document.meta, draft=True))
             self._problems += [f"{source.path}: {problem}" for problem in document.meta.problems]
             if document.meta.draft and not self._include_drafts:
                 self._skipped.append(Skipped(source.path, DRAFT))

@@ -48,11 +48,14 @@ def _hugo_link(site: Site, rules: HugoRules, path: str, meta: PageMeta) -> str:
     """Hugo's rules (gohugo.io, "URL management", "Multilingual", "Page bundles"), before percent-encoding."""
     page = split_page(site, path)
     prefix = page.language if page.language != site.language or rules.default_in_subdir else ""
-    if meta.url and "://" not in meta.url and page.folder + page.name != "_index":
-        return _hugo_given_link(meta.url, prefix)
     home = posixpath.dirname(path)
     bundle = _bundle_of(home, rules) or (home if page.name == "index" else None)
-    folder = page.folder
+    has_address = bundle is None or (bundle == home and page.name == "index")
+    if has_address and meta.url and "://" not in meta.url and page.folder + page.name != "_index":
+        return _hugo_given_link(meta.url, prefix)
+    folder, name = page.folder, page.name
+    if rules.lowercase_paths:  # which also makes a hyphen of each space, where a run of them would be one
+        folder, name = folder.replace(" ", "-"), name.replace(" ", "-")
     if bundle is not None:  # the other files of a bundle are shown on its page
         below = home[len(bundle) :].lstrip("/")
         folder = folder[: len(folder) - len(below)].rstrip("/") if below else folder
@@ -62,10 +65,12 @@ def _hugo_link(site: Site, rules: HugoRules, path: str, meta: PageMeta) -> str:
         slug = meta.slug if page.name == "index" else None
         leaf = posixpath.join(posixpath.dirname(folder), slug) if slug else folder
     else:
-        leaf = posixpath.join(folder, meta.slug or page.name)
+        leaf = posixpath.join(folder, meta.slug or name)
     clean = _hugo_clean(f"/{leaf}", rules)
     if site.directory_urls or clean == "/":
         return _as_folder([prefix, clean])
+    if page.name == "_index":
+        return f"{_as_folder([prefix, clean])}index.html"
     return f"{posixpath.join('/', prefix, clean.lstrip('/'))}.html"
 
 
@@ -73,7 +78,7 @@ def _hugo_given_link(url: str, prefix: str) -> str:
     """The `url` of a front matter: it is taken as it is, and only one without a leading slash gets the language."""
     link = posixpath.normpath(posixpath.join("/", "" if url.startswith("/") else prefix, url.lstrip("/")))
     link = f"/{link.lstrip('/')}"
-    return link if "." in posixpath.basename(link) and not url.endswith("/") else _as_folder([link])
+    return link if "." in link and not url.endswith("/") else _as_folder([link])
 
 
 def _bundle_of(folder: str, rules: HugoRules) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,13 +15,16 @@ from numpy.typing import NDArray
 from rag.intent import Intent, question_intent
 from rag.keyword import KeywordIndex, QueryWord, query_words, spanish_word_set
 from rag.lexicon import Lexicon
-from rag.pieces import Piece, pieces, word_count
+from rag.pieces import Piece, outline, pieces, word_count
 from rag.types import Chunk, Hit, Language, Unit
 
 Scores = NDArray[np.float64]
 
 WHOLE_LIST_INTENTS: frozenset[Intent] = frozenset({"list", "procedure", "comparison"})
 """Questions that half a list would answer wrongly."""
+FIGURE_INTENTS: frozenset[Intent] = frozenset({"amount", "time"})
+"""Questions that want a figure: a unit that has one is likelier to answer."""
+_FIGURE = re.compile(r"\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +59,14 @@ class Gate:
 class Tuning:
     """The numbers of the choice, tuned on development questions only.
 
-    ``passage_words`` and ``list_words`` bound what is quoted of one passage; ``further_words`` what is quoted of each
-    passage after the first. ``lexical_weight`` is how much a shared word counts beside the vectors' similarity, of
-    which a word of the heading alone counts ``heading_share``. A piece beside what is chosen needs
+    ``passage_words`` and ``list_words`` bound what is quoted of one passage; ``further_words`` what is quoted of
+    each passage after the first. ``lexical_weight`` is how much a shared word counts beside the vectors'
+    similarity, of which a word of the heading alone counts ``heading_share``. A piece beside what is chosen needs
     ``neighbour_share`` of the best one's score, another piece of the passage ``distant_share``; a further passage
-    ``further_share`` of the first one's best. Passages keep the retriever's order, but an outline that nobody asked
-    for loses ``outline_penalty``.
+    ``further_share`` of the first one's best. A list comes whole when most of its items reach ``alike_share`` of
+    the best one's score. An answer below ``least_words`` takes what follows it at ``following_share``, up to
+    ``stretched_words``. A unit with a figure gains ``figure_bonus`` where one is asked for. Passages keep the
+    retriever's order, but an outline that nobody asked for loses ``outline_penalty``.
     """
 
     passage_words: int = 70
@@ -70,6 +76,11 @@ class Tuning:
     heading_share: float = 0.3
     neighbour_share: float = 0.4
     distant_share: float = 0.8
+    alike_share: float = 0.7
+    figure_bonus: float = 0.1
+    least_words: int = 25
+    stretched_words: int = 110
+    following_share: float = 0.3
     further_share: float = 0.88
     passages: int = 2
     outline_penalty: float = 0.2
@@ -93,10 +104,11 @@ class Selector:
         words = query_words(question, language, self._lexicon)
         weights = self._keyword.weights(words)
         confidence = self._confidence(words, weights, hits)
-        passages = [_read(hit, words, weights, self._tuning) for hit in hits if hit.chunk.units]
+        intent = question_intent(question, language)
+        passages = [_read(hit, words, weights, intent, self._tuning) for hit in hits if hit.chunk.units]
         if confidence < self._tuning.min_confidence or not passages:
             return Selection("not_found", (), tuple(hits), confidence)
-        quotes = _choose(passages, question_intent(question, language), self._tuning)
+        quotes = _choose(passages, intent, self._tuning)
         return Selection("answered", quotes, tuple(hits), confidence)
 
     def _confidence(self, words: Sequence[QueryWord], weights: NDArray[np.float32], hits: Sequence[Hit]) -> float:
@@ -119,6 +131,8 @@ class _Passage:
 
     hit: Hit
     scores: Scores
+    names_the_topic: bool
+    """Whether the section's own heading holds a word of the question."""
 
     @property
     def best(self) -> float:
@@ -135,13 +149,17 @@ class _Passage:
         return self.hit.score - (tuning.outline_penalty if unwanted else 0.0)
 
 
-def _read(hit: Hit, words: Sequence[QueryWord], weights: NDArray[np.float32], tuning: Tuning) -> _Passage:
+def _read(
+    hit: Hit, words: Sequence[QueryWord], weights: NDArray[np.float32], intent: Intent, tuning: Tuning
+) -> _Passage:
     units = hit.chunk.units
     heading = spanish_word_set(" ".join(hit.chunk.breadcrumb))
     overlap = np.array([_overlap(unit, heading, words, weights, tuning.heading_share) for unit in units])
     similarity = np.array(hit.unit_scores or [hit.dense] * len(units), dtype=np.float64)
-    scores = (1 - tuning.lexical_weight) * similarity + tuning.lexical_weight * overlap
-    return _Passage(hit, scores)
+    figures = np.array([intent in FIGURE_INTENTS and bool(_FIGURE.search(unit.text)) for unit in units])
+    scores = (1 - tuning.lexical_weight) * similarity + tuning.lexical_weight * overlap + tuning.figure_bonus * figures
+    named = spanish_word_set(hit.chunk.breadcrumb[-1] if hit.chunk.breadcrumb else "")
+    return _Passage(hit, scores, names_the_topic=any(_held(word, named) > 0.5 for word in words))
 
 
 def _overlap(
@@ -176,31 +194,53 @@ def _choose(passages: Sequence[_Passage], intent: Intent, tuning: Tuning) -> tup
 
 def _quotes(passage: _Passage, intent: Intent, tuning: Tuning, words: int) -> list[Quote]:
     chunk = passage.hit.chunk
-    positions = sorted(_choose_units(chunk, passage.scores, intent, tuning, words))
+    positions = sorted(_choose_units(passage, intent, tuning, words))
     return [Quote(chunk, tuple(chunk.units[position] for position in run)) for run in _runs(positions)]
 
 
-def _choose_units(chunk: Chunk, scores: Scores, intent: Intent, tuning: Tuning, most_words: int) -> set[int]:
-    units = chunk.units
-    if units[0].kind == "heading":
-        return set(range(len(units)))
-    ranked = sorted(_readable(pieces(units), units, intent), key=lambda piece: -_piece_score(piece, scores))
-    best = ranked[0]
-    wants_whole = best.listed and intent in WHOLE_LIST_INTENTS and units[best.whole[-1]].kind != "term"
-    if wants_whole and word_count(units, best.whole) <= tuning.list_words:
-        chosen = set(best.whole)
-    else:
-        chosen = set(best.positions)
+def _choose_units(passage: _Passage, intent: Intent, tuning: Tuning, most_words: int) -> set[int]:
+    units, scores = passage.hit.chunk.units, passage.scores
+    headings = outline(units)
+    candidates = _readable(pieces(units), units, intent)
+    if not candidates:
+        return set(headings)
+    ranked = sorted(candidates, key=lambda piece: -_piece_score(piece, scores))
+    chosen = set(_core(ranked, units, scores, intent, tuning))
+    if intent == "list" and passage.names_the_topic and not ranked[0].listed:
+        return chosen | set(headings)
+    chosen.update(_following(candidates, ranked[0], units, scores, tuning))
     for piece in ranked[1:]:
         added = [position for position in piece.positions if position not in chosen]
-        if not added:
-            continue
-        beside = min(added) - 1 in chosen or max(added) + 1 in chosen
-        share = tuning.neighbour_share if beside else tuning.distant_share
-        enough = _piece_score(piece, scores) >= share * _piece_score(best, scores)
-        if enough and word_count(units, [*chosen, *added]) <= most_words:
+        beside = bool(added) and (min(added) - 1 in chosen or max(added) + 1 in chosen)
+        needed = tuning.neighbour_share if beside else tuning.distant_share
+        enough = _piece_score(piece, scores) >= needed * _piece_score(ranked[0], scores)
+        if added and enough and word_count(units, [*chosen, *added]) <= most_words:
             chosen.update(added)
     return chosen
+
+
+def _core(
+    ranked: Sequence[Piece], units: Sequence[Unit], scores: Scores, intent: Intent, tuning: Tuning
+) -> Sequence[int]:
+    """The best piece, or the whole list it stands in where the question wants it, or most of it answers."""
+    best = ranked[0]
+    if not best.listed or units[best.whole[-1]].kind == "term" or word_count(units, best.whole) > tuning.list_words:
+        return best.positions
+    siblings = [piece for piece in ranked if piece.whole == best.whole]
+    alike = [one for one in siblings if _piece_score(one, scores) >= tuning.alike_share * _piece_score(best, scores)]
+    return best.whole if intent in WHOLE_LIST_INTENTS or 2 * len(alike) > len(siblings) > 1 else best.positions
+
+
+def _following(
+    candidates: Sequence[Piece], best: Piece, units: Sequence[Unit], scores: Scores, tuning: Tuning
+) -> Sequence[int]:
+    """The piece after the best one, if that is too short to say much by itself and this is about the same."""
+    next_one = candidates[candidates.index(best) + 1 :][:1]
+    if best.listed or not next_one or word_count(units, best.positions) >= tuning.least_words:
+        return ()
+    related = _piece_score(next_one[0], scores) >= tuning.following_share * _piece_score(best, scores)
+    together = [*best.positions, *next_one[0].positions]
+    return next_one[0].positions if related and word_count(units, together) <= tuning.stretched_words else ()
 
 
 def _readable(candidates: list[Piece], units: Sequence[Unit], intent: Intent) -> list[Piece]:

@@ -31,10 +31,11 @@ class Piece:
 
 
 def pieces(units: Sequence[Unit]) -> list[Piece]:
-    """The pieces of a chunk in order; together they hold every unit."""
+    """The pieces of a chunk in order; together they hold every unit but the headings of sections below."""
     found: list[Piece] = []
     waiting: tuple[int, ...] = ()
-    for _, group in groupby(range(len(units)), key=lambda position: _run_key(units, position)):
+    own = [position for position in range(len(units)) if units[position].kind != "heading"]
+    for _, group in groupby(own, key=lambda position: _run_key(units, position)):
         run = tuple(group)
         if units[run[0]].kind in _LISTED:
             found += _of_list(units, waiting, run)
@@ -46,6 +47,11 @@ def pieces(units: Sequence[Unit]) -> list[Piece]:
                 found.append(Piece(waiting, waiting))
                 waiting = ()
     return [*found, Piece(waiting, waiting)] if waiting else found
+
+
+def outline(units: Sequence[Unit]) -> tuple[int, ...]:
+    """The positions of the headings of sections below."""
+    return tuple(position for position, unit in enumerate(units) if unit.kind == "heading")
 
 
 def word_count(units: Sequence[Unit], positions: Sequence[int]) -> int:

@@ -17,7 +17,7 @@ from rag.embedding import Encoder
 from rag.index import Snapshot
 from rag.keyword import KeywordIndex, QueryWord, query_words
 from rag.lexicon import Lexicon
-from rag.types import Hit, Language
+from rag.types import Chunk, Hit, Language
 
 Scores = NDArray[np.float32]
 
@@ -117,9 +117,10 @@ class HybridRetriever(BaseRetriever):
     def _units(self, vector: Scores, depth: int) -> Scores:
         found = self.snapshot.search_units(vector, depth)
         scores = np.full(len(self._positions), min((score for _, _, score in found), default=0.0), dtype=np.float32)
-        for chunk_id, _, score in found:
+        for chunk_id, number, score in found:
             position = self._positions[chunk_id]
-            scores[position] = max(scores[position], score)
+            if not _belongs_to_another(self.snapshot.chunks[position], number):
+                scores[position] = max(scores[position], score)
         return np.maximum(scores, 0.0)
 
     def _sparse(self, words: tuple[QueryWord, ...]) -> Scores:
@@ -134,6 +135,11 @@ class HybridRetriever(BaseRetriever):
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
         hits = self.search(query, self.language, self.k)
         return [_as_document(hit) for hit in hits]
+
+
+def _belongs_to_another(chunk: Chunk, number: int) -> bool:
+    """Whether unit ``number`` is the heading of a section below: a question near it wants that section, not this."""
+    return chunk.units[number].kind == "heading" and chunk.units[0].kind != "heading"
 
 
 def _similarities(vectors: Scores | None, query: Scores) -> tuple[float, ...]:

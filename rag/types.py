@@ -36,7 +36,10 @@ class Unit:
     ``text`` is what a person reads (no markup, NFC); ``source`` is the verbatim slice of the file at ``span``.
     ``depth`` is the nesting of a list item (0 for the outermost list and for everything that is no item).
     ``block`` numbers the paragraph, list or table the unit belongs to within its chunk, so that a whole list
-    can be recognised. ``lead`` is true for a sentence that introduces the block after it (it ends with a colon).
+    can be recognised. ``lead`` is true for what introduces the block after it: a sentence with a colon, the title of
+    an admonition or a tab, a line in bold. A unit of kind ``heading`` is the heading of a section below the chunk's
+    own, and lies outside the chunk's span. A long list item may be cut into several units; all but the first are then
+    of kind ``sentence`` within the same block.
     """
 
     text: str
@@ -54,7 +57,8 @@ class Chunk:
     """A section of a page, or a part of one: what is embedded, indexed and retrieved.
 
     ``breadcrumb`` goes from the page title to the section's own heading. ``text`` is readable text without
-    markup (units joined by newlines); ``source`` is the verbatim slice of the file at ``span``. ``id`` is stable
+    markup: the units joined by newlines, headings of sections below only where there is nothing else. ``source`` is
+    the verbatim slice of the file at ``span``. A section without any text gives a chunk without units. ``id`` is stable
     while path, anchor and position within the section stay the same; ``content_hash`` changes with the text.
     Dates are ISO 8601 days or None. ``ordinal`` is the chunk's position in its page, from 0.
     """

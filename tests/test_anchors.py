@@ -44,6 +44,7 @@ def test_anchor_of_a_heading(kind: str, text: str, anchor: str) -> None:
         (AnchorStyle("pymdownx", case="lower-ascii"), "ÁREA Uno", "Área-uno"),
         (AnchorStyle("pymdownx", case="fold"), "Straße", "strasse"),
         (AnchorStyle("pymdownx", case="lower", percent_encode=True), "Días", "d%C3%ADas"),
+        (AnchorStyle("github"), "İstanbul", "istanbul"),
         (AnchorStyle("github-ascii"), "Resumé 神", "resume-"),
         (AnchorStyle("blackfriday"), "Let's try this, shall we?", "let-s-try-this-shall-we"),
         (AnchorStyle("blackfriday"), "¿Días?", "días"),
@@ -72,10 +73,17 @@ def test_an_explicit_id_is_kept_and_not_given_again() -> None:
     assert registry.anchor("Otra", "pago") == "pago"
 
 
-def test_reserved_ids_are_not_given() -> None:
-    registry = AnchorRegistry("mkdocs")
+@pytest.mark.parametrize(("kind", "anchor"), [("mkdocs", "pago_1"), ("hugo", "pago")])
+def test_reserved_ids_are_not_given_except_by_hugo(kind: str, anchor: str) -> None:
+    registry = AnchorRegistry(kind)
     registry.reserve(["pago", ""])
-    assert registry.anchor("Pago", None) == "pago_1"
+    assert registry.anchor("Pago", None) == anchor
+
+
+@pytest.mark.parametrize(("kind", "anchors"), [("mkdocs", ["_1", "_2"]), ("hugo", ["", "heading"])])
+def test_a_heading_without_text_has_an_id_in_mkdocs_only(kind: str, anchors: list[str]) -> None:
+    registry = AnchorRegistry(kind)
+    assert [registry.anchor(text, None) for text in ("", "¿?")] == anchors
 
 
 def test_thousands_of_equal_headings_take_no_time() -> None:
@@ -87,9 +95,3 @@ def test_a_heading_of_digits_beyond_any_number_is_taken() -> None:
     registry = AnchorRegistry("mkdocs")
     heading = "a_" + "9" * 6000
     assert registry.anchor(heading, None) != registry.anchor(heading, None)
-
-
-def test_only_hugo_makes_anchors_from_the_markup() -> None:
-    assert AnchorRegistry("hugo").wants_source
-    assert not AnchorRegistry("mkdocs").wants_source
-    assert not AnchorRegistry("plain").wants_source

@@ -143,11 +143,28 @@ def test_a_site_url_that_is_no_address_is_unknown(tmp_path: Path, url: str) -> N
     ],
 )
 def test_anchor_style(tmp_path: Path, extensions: str, style: AnchorStyle) -> None:
-    site = site_of(tmp_path, f"markdown_extensions: {extensions}")
-    assert (site.anchor_style, site.problems) == (style, ())
+    site = site_of(tmp_path, f"markdown_extensions: {extensions}\nINHERIT: base.yml")
+    assert site.anchor_style == style
+
+
+@pytest.mark.parametrize(
+    ("configuration", "lists", "emoji"),
+    [
+        pytest.param("site_name: M", False, False, id="default"),
+        pytest.param("markdown_extensions: [attr_list, pymdownx.emoji]", True, True, id="both"),
+        pytest.param("markdown_extensions: [markdown.extensions.attr_list]", True, False, id="long-name"),
+        pytest.param("markdown_extensions: [extra, {pymdownx.emoji: {options: {}}}]", True, True, id="in-a-bundle"),
+        pytest.param("markdown_extensions: {pymdownx.extra: {}}", True, False, id="mapping"),
+        pytest.param("plugins: [search, tags]", True, False, id="added-by-a-plugin"),
+        pytest.param("INHERIT: base.yml", True, True, id="unknown"),
+    ],
+)
+def test_what_the_site_reads_in_a_heading(tmp_path: Path, configuration: str, lists: bool, emoji: bool) -> None:
+    style = site_of(tmp_path, configuration).anchor_style
+    assert style == AnchorStyle("toc", attribute_lists=lists, emoji_codes=emoji)
 
 
 def test_an_unknown_slugify_is_reported(tmp_path: Path) -> None:
     site = site_of(tmp_path, "markdown_extensions: [{toc: {slugify: !!python/name:mine.slug ''}}]")
-    assert site.anchor_style == AnchorStyle("toc")
+    assert site.anchor_style == AnchorStyle("toc", attribute_lists=False, emoji_codes=False)
     assert "mine.slug" in site.problems[0]

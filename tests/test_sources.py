@@ -50,19 +50,26 @@ def test_mkdocs_pages_come_from_its_docs_folder(tmp_path: Path) -> None:
 
 def test_mkdocs_leaves_out_what_it_does_not_publish(tmp_path: Path) -> None:
     configuration = (
-        "exclude_docs: |\n  /borradores/\n  *.tmp.md\n  !/templates/\ndraft_docs: wip.md\nnot_in_nav: libre.md\n"
+        "exclude_docs: |\n  /borradores/\n  *.tmp.md\n  !/templates/\ndraft_docs: y.tmp.md\nnot_in_nav: libre.md\n"
     )
-    write(
-        tmp_path, *(f"docs/{name}" for name in ("a.md", "libre.md", "borradores/x.md", "y.tmp.md", "wip.md", ".z.md"))
-    )
+    write(tmp_path, *(f"docs/{name}" for name in ("a.md", "libre.md", "borradores/x.md", "y.tmp.md", ".z.md")))
     write(tmp_path, "docs/templates/t.md", "docs/s/README.md", "docs/s/index.md", "docs/r/README.md")
     write(tmp_path, **{"mkdocs.yml": configuration})
     found = discover(tmp_path)
     assert paths(found) == ["docs/a.md", "docs/libre.md", "docs/r/README.md", "docs/s/index.md", "docs/templates/t.md"]
     assert set(skipped(found)) == {
-        *("docs/borradores/x.md", "docs/y.tmp.md", "docs/wip.md", "docs/.z.md", "docs/s/README.md"),
+        *("docs/borradores/x.md", "docs/y.tmp.md", "docs/.z.md", "docs/s/README.md"),
     }
     assert "index.md" in skipped(found)["docs/s/README.md"]
+
+
+def test_what_mkdocs_calls_a_draft_is_marked(tmp_path: Path) -> None:
+    configuration = "draft_docs: |\n  /planes/\n  *.wip.md\n  !bueno.wip.md\n  [\n"
+    write(tmp_path, *(f"docs/{name}" for name in ("a.md", "b.wip.md", "bueno.wip.md", "planes/año.md")))
+    write(tmp_path, **{"mkdocs.yml": configuration})
+    found = discover(tmp_path)
+    assert {file.path for file in found.files if file.draft} == {"docs/b.wip.md", "docs/planes/año.md"}
+    assert (len(found.files), found.skipped) == (4, ())
 
 
 def test_nav_is_spelt_as_on_disk_and_a_page_that_is_missing_is_reported(tmp_path: Path) -> None:

@@ -147,6 +147,15 @@ def test_drafts_are_indexed_on_demand_and_stay_labelled(small: SmallIndex) -> No
     assert [chunk.draft for chunk in small.snapshot().chunks if chunk.path == "borrador.md"] == [True]
 
 
+@pytest.mark.parametrize("include", [False, True], ids=["by-default", "on-demand"])
+def test_a_draft_of_the_mkdocs_configuration_is_one(small: SmallIndex, include: bool) -> None:
+    (small.handbook / "mkdocs.yml").write_text("docs_dir: .\ndraft_docs: gastos.md\n")
+    small.options["include_drafts"] = include
+    skipped = {item.path: item.reason for item in small.ingest().skipped}
+    assert ("draft" in skipped.get("gastos.md", "")) is not include
+    assert [chunk.path for chunk in small.snapshot().chunks if chunk.draft] == ["gastos.md"] * include
+
+
 def test_a_page_that_became_unreadable_is_named_and_leaves(small: SmallIndex) -> None:
     small.ingest()
     (small.handbook / "gastos.md").write_bytes(b"# Gastos\n\n\xff\xfe\xfa roto\n")

@@ -66,7 +66,7 @@ def test_mkdocs_pages_at_the_root_of_the_handbook() -> None:
         pytest.param("content/a/v1.2.md", "/a/v1.2/", id="suffix-that-is-no-language"),
         pytest.param("content/A B/Mi Página (1).md", "/a-b/mi-p%C3%A1gina-1/", id="spaces-and-punctuation"),
         pytest.param("content/a/ pago.es.md", "/a/-pago/", id="leading-space"),
-        pytest.param("content/a/uno - dos.md", "/a/uno-dos/", id="hyphen-between-spaces"),
+        pytest.param("content/a/uno - dos.md", "/a/uno---dos/", id="a-hyphen-for-each-space"),
         pytest.param("content/a/¿qué?.md", "/a/qu%C3%A9/", id="question-marks"),
     ],
 )
@@ -95,6 +95,9 @@ def test_hugo_addresses(path: str, url: str) -> None:
         ),
         pytest.param("content/b/extra.md", PageMeta(), "/b/", id="file-of-a-bundle"),
         pytest.param("content/b/sub/extra.md", PageMeta(), "/b/", id="file-deep-in-a-bundle"),
+        pytest.param("content/b/extra.md", PageMeta(url="/x/", slug="y"), "/b/", id="file-of-a-bundle-has-no-url"),
+        pytest.param("content/a/pago.md", PageMeta(url="v1.2/y"), "/v1.2/y", id="url-with-a-dot-is-a-file"),
+        pytest.param("content/a/pago.md", PageMeta(slug="a - b & c"), "/a/a-b-c/", id="slug-joins-spaces"),
     ],
 )
 def test_hugo_front_matter_and_bundles(path: str, meta: PageMeta, url: str) -> None:
@@ -113,7 +116,7 @@ def test_hugo_content_folder_of_a_language() -> None:
 
 
 def test_hugo_options_of_paths() -> None:
-    assert page_url(hugo(lowercase_paths=False), "content/A/Año.md", PageMeta()) == "/A/A%C3%B1o/"
+    assert page_url(hugo(lowercase_paths=False), "content/A/Año - B.md", PageMeta()) == "/A/A%C3%B1o-B/"
     assert page_url(hugo(remove_accents=True), "content/A/Día ñ.md", PageMeta()) == "/a/dia-n/"
 
 
@@ -122,7 +125,7 @@ def test_hugo_options_of_paths() -> None:
     [
         ("content/_index.md", "/"),
         ("content/a/pago.en.md", "/en/a/pago.html"),
-        ("content/a/_index.md", "/a.html"),
+        ("content/a/_index.md", "/a/index.html"),
     ],
 )
 def test_hugo_ugly_addresses(path: str, url: str) -> None:
