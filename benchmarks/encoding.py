@@ -128,7 +128,9 @@ def texts_of(encoder: Encoder, tokens: int, count: int) -> list[str]:
     for number in range(count):
         start = number * len(words) // count
         candidates = [" ".join((words + words)[start : start + length]) for length in range(1, tokens + 1)]
-        fitting = [text for text, size in zip(candidates, encoder.count_tokens(candidates), strict=True) if size <= tokens]
+        fitting = [
+            text for text, size in zip(candidates, encoder.count_tokens(candidates), strict=True) if size <= tokens
+        ]
         texts.append(fitting[-1])
     return texts
 

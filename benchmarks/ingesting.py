@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.measure import report, run_module
 from benchmarks.memory import peak_mb
 from benchmarks.table import Cell, show
-from benchmarks.workplace import add_work_option, handbook_of, work_folder
+from benchmarks.workplace import add_work_option, default_settings, handbook_of, work_folder
 
 STAGES = ("read", "compare", "embed", "write", "verify", "publish")
 """What an ingest does, in order. It tells of read, embed, write and verify; ``compare`` lies between the pages read and
@@ -25,7 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table, or, as a child, measure one ingest."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ingesting", description=__doc__)
     parser.add_argument("--pages", nargs="+", type=int, default=[0, 150, 600], help="sizes; 0 is the sample itself")
-    parser.add_argument("--threads", nargs="+", type=int, default=[1, 2], help="the encoder's threads; `faro ingest`: 1")
+    parser.add_argument(
+        "--threads", nargs="+", type=int, default=[1, 2], help="the encoder's threads; `faro ingest`: 1"
+    )
     add_work_option(parser)
     parser.add_argument("--once", nargs=2, type=Path, metavar=("HANDBOOK", "INDEX"), help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -86,9 +88,8 @@ def measure(handbook: Path, index: Path, *, threads: int) -> dict[str, Any]:
     """One ingest in this process. The encoder is loaded before the clock starts."""
     from ingest.sync import ingest
     from rag.embedding import load_encoder
-    from rag.settings import Settings
 
-    settings = Settings(_env_file=None, handbook=handbook, index=index)
+    settings = default_settings(handbook, index)
     encoder = load_encoder(settings.encoder, threads=threads)
     clock = StageClock()
     found = ingest(settings, encoder, progress=clock)

@@ -16,7 +16,9 @@ from rag.settings import Settings
 
 def add_work_option(parser: argparse.ArgumentParser) -> None:
     """Let the person name a folder in which handbooks and indexes are kept for the next run."""
-    parser.add_argument("--work", type=Path, help="folder that keeps handbooks and indexes; a temporary one if not given")
+    parser.add_argument(
+        "--work", type=Path, help="folder that keeps handbooks and indexes; a temporary one if not given"
+    )
 
 
 @contextmanager
@@ -39,8 +41,13 @@ def handbook_of(work: Path, pages: int) -> Path:
 
 
 def settings_of(work: Path, pages: int) -> Settings:
-    """Settings for that handbook and its index, whatever the environment says."""
-    return Settings(_env_file=None, handbook=handbook_of(work, pages), index=work / f"index-{pages}", rate_limit="off")
+    """Settings for that handbook and its index."""
+    return default_settings(handbook_of(work, pages), work / f"index-{pages}")
+
+
+def default_settings(handbook: Path, index: Path) -> Settings:
+    """Every other setting at its default, whatever the .env file of the person who measures says."""
+    return Settings(_env_file=None, handbook=handbook, index=index)  # type: ignore[call-arg]  # an option of its base
 
 
 def indexed(work: Path, pages: int) -> Settings:

@@ -33,6 +33,12 @@ _BOLD_LINES = (
     re.compile(r"(\*\*|__)(?=\S).*(?<=\S)\1:?", re.DOTALL),
     re.compile(r"(?:<[^<>]+>\s*)*<(?:b|strong)\b[^<>]*>[^<]*</(?:b|strong)>(?:\s*</[^<>]+>)*:?", re.DOTALL),
 )
+# A paragraph that is nothing but pictures, in Markdown, HTML or a Hugo shortcode.
+_PICTURES = re.compile(
+    r"(?:\s*(?:\[?!\[[^\]]*\](?:\([^()]*\)|\[[^\]]*\])(?:\]\([^()]*\))?(?:\{[^{}]*\})?|<img\b[^<>]*>|</?(?:figure|p|a|center)\b[^<>]*>"
+    r"|\{\{[<%]\s*(?:figure|img|image)\b.*?[>%]\}\}))+\s*",
+    re.DOTALL,
+)
 
 
 @dataclass(slots=True)
@@ -235,7 +241,9 @@ def _runs(blocks: Sequence[Block]) -> list[int]:
 
 def _block_pieces(block: Block, run: int, source: str, lines: _LineIndex) -> Iterator[_Piece]:
     kind = _UNIT_KINDS.get(block.kind, "sentence")
-    whole = kind in {"row", "code"} or (
+    if kind == "sentence" and _PICTURES.fullmatch(source, block.start, block.end):
+        kind = "image"
+    whole = kind in {"row", "code", "image"} or (
         kind != "sentence" and len(block.text) <= LONGEST_ITEM and "\n" not in block.text
     )
     sentences = [(0, len(block.text))] if whole else split_sentences(block.text)

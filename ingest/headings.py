@@ -10,7 +10,7 @@ from markdown_it.token import Token
 
 from ingest.dialects import FILLED_SPACE, FILLER
 
-_COMMENT = re.compile(r"<!--.*?-->")
+_COMMENT = re.compile(r"<!--.{0,1000}?-->")
 _EMOJI_CODE = re.compile(r":[\w+-]+:")
 _BRACES = re.compile(r"\{[^{}\n]*\}")
 _SHORTCODE = re.compile(r"\{\{[<%]")
@@ -104,7 +104,7 @@ def goldmark_text(heading: Heading) -> str:
     depth = 0
     for position, token in enumerate(heading.tokens):
         if depth == 0 and token.type == "text":
-            parts.append(_DASHES.sub("", _BARE_LINK.sub("", source.text(token))))
+            parts.append(_DASHES.sub("–", _BARE_LINK.sub("", source.text(token))))
         elif depth == 0 and token.type == "text_special":
             parts.append(_character(token))
         elif depth == 0:

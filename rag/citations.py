@@ -101,7 +101,7 @@ def best_unit(hit: Hit) -> Unit:
     scores = hit.unit_scores if len(hit.unit_scores) == len(units) else tuple(-float(n) for n in range(len(units)))
     return max(
         zip(units, scores, strict=True),
-        key=lambda pair: (pair[0].kind not in ("code", "heading"), not pair[0].lead, pair[1]),
+        key=lambda pair: (pair[0].kind not in ("code", "image", "heading"), not pair[0].lead, pair[1]),
     )[0]
 
 

@@ -24,6 +24,7 @@ WHOLE_LIST_INTENTS: frozenset[Intent] = frozenset({"list", "procedure", "compari
 """Questions that half a list would answer wrongly."""
 FIGURE_INTENTS: frozenset[Intent] = frozenset({"amount", "time"})
 """Questions that want a figure: a unit that has one is likelier to answer."""
+NOT_PROSE = frozenset({"code", "image"})
 _FIGURE = re.compile(r"\d")
 
 
@@ -244,8 +245,8 @@ def _following(
 
 
 def _readable(candidates: list[Piece], units: Sequence[Unit], intent: Intent) -> list[Piece]:
-    """Without code and diagrams, which answer only who asks how; all of them where there is nothing else."""
-    text = [piece for piece in candidates if all(units[position].kind != "code" for position in piece.positions)]
+    """Without code and pictures, which answer only who asks how; all of them where there is nothing else."""
+    text = [one for one in candidates if all(units[position].kind not in NOT_PROSE for position in one.positions)]
     return candidates if intent == "procedure" or not text else text
 
 

@@ -27,7 +27,9 @@ class Settings(BaseSettings):
     site_url: str | None = Field(
         None, description="Public address of the handbook; overrides that of its own configuration."
     )
-    include_drafts: bool = Field(False, description="Index pages marked `draft: true` too (they stay labelled).")
+    include_drafts: bool = Field(
+        False, description="Index drafts too: `draft: true`, and MkDocs' `draft_docs`. They stay labelled."
+    )
     exclude: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Comma-separated .gitignore-style patterns of files to leave out."
     )

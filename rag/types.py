@@ -9,7 +9,7 @@ Language = Literal["es", "en"]
 Audience = Literal["candidate", "employee", "recruiter"]
 Status = Literal["answered", "not_found", "unverified"]
 Mode = Literal["extractive", "generative"]
-UnitKind = Literal["sentence", "item", "row", "term", "code", "heading"]
+UnitKind = Literal["sentence", "item", "row", "term", "code", "image", "heading"]
 
 LANGUAGES: tuple[Language, ...] = ("es", "en")
 AUDIENCES: tuple[Audience, ...] = ("candidate", "employee", "recruiter")
@@ -31,7 +31,8 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """The smallest piece an answer may quote: a sentence, a list item, a table row, a definition, a code line.
+    """The smallest piece an answer may quote: a sentence, a list item, a table row, a definition, a code line, what a
+    picture shows.
 
     ``text`` is what a person reads (no markup, NFC); ``source`` is the verbatim slice of the file at ``span``.
     ``depth`` is the nesting of a list item (0 for the outermost list and for everything that is no item).

@@ -29,6 +29,7 @@ class StubApi:
     reply: Reply
     handbook: dict[str, Any] | None
     questions: list[dict[str, Any]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
 
 
 def make_citation(**changes: Any) -> dict[str, Any]:
@@ -131,6 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self._stub.questions.append(json.loads(body))
+        self._stub.headers.append(dict(self.headers))
         self._send(self._stub.reply if self.path == "/v1/ask/stream" else problem_reply(404))
 
     def log_message(self, format: str, *args: Any) -> None:

@@ -356,3 +356,20 @@ def test_no_chunk_is_too_long_unless_it_is_one_unit(source: str, max_tokens: int
         crumb = len(" > ".join(c.breadcrumb).split())
         if len(c.units) > 1 and c.units[0].kind != "heading" and crumb < max_tokens * 3 // 4 - 2:
             assert count_words([c.embedding_text])[0] <= max_tokens
+
+
+@pytest.mark.parametrize(
+    ("source", "kinds"),
+    [
+        ("![Un faro](faro.svg)\n", ["image"]),
+        ("![Un faro](faro.svg){ width=300 }\n", ["image"]),
+        ("[![Un faro](faro.svg)](https://faro.example)\n", ["image"]),
+        ('{{< figure src="faro.jpg" caption="Un faro" >}}\n', ["image"]),
+        ("Esto es ![un faro](faro.svg) rojo.\n", ["sentence"]),
+        ("[Un faro](faro.md)\n", ["sentence"]),
+    ],
+    ids=["image", "with attributes", "linked", "Hugo figure", "inside a sentence", "a link"],
+)
+def test_a_paragraph_of_pictures_only_is_told_from_prose(source: str, kinds: list[str]) -> None:
+    units = [unit for one in chunk(source) for unit in one.units]
+    assert [unit.kind for unit in units] == kinds

@@ -98,6 +98,13 @@ def test_what_the_site_does_not_read_is_text(heading: str, anchor: str) -> None:
     assert anchors(f"## {heading}", "mkdocs", style) == [anchor]
 
 
+@pytest.mark.parametrize(
+    ("heading", "anchor"), [("A---B -- C", "a-b-c"), ("Con *énfasis*", "con-énfasis"), (":tada: x", "tada-x")]
+)
+def test_ids_of_hugo_in_the_older_style(heading: str, anchor: str) -> None:
+    assert anchors(f"## {heading}", "hugo", AnchorStyle("blackfriday")) == [anchor]
+
+
 @pytest.mark.parametrize("heading", ['{{< ref "x.md" >}} y más', "Uso {{% icono %}}"])
 def test_no_id_is_made_up_for_a_heading_with_a_shortcode(heading: str) -> None:
     assert anchors(f"Antes.\n\n## {heading}\n\n## Y más", "hugo") == ["", "y-más"]

@@ -10,7 +10,7 @@ import pytest
 from stub_api import Reply, StubApi, answer_reply, event, make_answer, problem_reply, serve_stub
 
 from api.schema import AskRequest, AskResponse, DeltaEvent
-from ui.client import ApiError, Client, ServerEvent, parse_events, parse_retry_after
+from ui.client import ApiError, Client, parse_retry_after
 from ui.conversation import HISTORY_EXCHANGES, HISTORY_TURN_CHARS, Exchange, build_request
 
 QUESTION = AskRequest.model_validate({"question": "¿Cuántos días?", "audience": "employee"})
@@ -111,34 +111,17 @@ def test_a_new_request_works_after_the_service_came_back() -> None:
     assert isinstance(whole, AskResponse)
 
 
+def test_the_visitor_is_named_to_the_api_so_that_each_has_a_limit_of_their_own(api: StubApi, client: Client) -> None:
+    list(client.ask(QUESTION, visitor="203.0.113.7"))
+    list(client.ask(QUESTION))
+    assert [headers.get("X-Forwarded-For") for headers in api.headers] == ["203.0.113.7", None]
+
+
 def test_a_missing_index_is_told_apart(api: StubApi, client: Client) -> None:
     api.handbook = None
     with pytest.raises(ApiError) as raised:
         client.handbook()
     assert raised.value.kind == "unavailable"
-
-
-STREAM = (
-    "\ufeff: comment\nevent: delta\ndata: á\u2028\x85ñ\n\n"
-    "data:two\r\ndata\r\ndata:  lines\r\rid: 7\nretry: 5\nunknown: x\n\n"
-    "event: empty\n\nevent: last\ndata: \U0001f600\n\nevent: cut\ndata: never ended"
-).encode()
-EVENTS = [
-    ServerEvent("delta", "á\u2028\x85ñ"),
-    ServerEvent("message", "two\n\n lines"),
-    ServerEvent("last", "\U0001f600"),
-]
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 1000])
-def test_events_are_read_wherever_the_bytes_are_cut(size: int) -> None:
-    chunks = [STREAM[start : start + size] for start in range(0, len(STREAM), size)]
-    assert list(parse_events(chunks)) == EVENTS
-
-
-def test_events_are_read_with_one_cut_at_any_byte() -> None:
-    for cut in range(len(STREAM) + 1):
-        assert list(parse_events([STREAM[:cut], b"", STREAM[cut:]])) == EVENTS, cut
 
 
 @pytest.mark.parametrize(

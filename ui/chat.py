@@ -92,6 +92,12 @@ def load_handbook(client: Client) -> tuple[Handbook | None, ApiError | None]:
         return None, error
 
 
+def visitor_address() -> str | None:
+    """The address of the person at the page, where Streamlit knows it (not on this machine, nor in its own tests)."""
+    address = st.context.ip_address
+    return address if isinstance(address, str) else None
+
+
 def page_language() -> Language:
     """The page's language: chosen on the page, else in the URL, else the browser's; the URL keeps it."""
     if LANGUAGE not in st.session_state:
@@ -224,7 +230,7 @@ def ask(client: Client, question: str, exchanges: list[Exchange], texts: Texts) 
             show_retry(texts, "retry-stopped")
         written = ""
         try:
-            with closing(client.ask(request)) as events:
+            with closing(client.ask(request, visitor=visitor_address())) as events:
                 for event in events:
                     if isinstance(event, DeltaEvent):
                         written += event.text

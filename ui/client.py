@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -13,6 +11,7 @@ from types import TracebackType
 from typing import Final, Literal, Self, TypeVar
 
 import httpx
+from httpx_sse import EventSource, ServerSentEvent
 from pydantic import BaseModel, ValidationError
 
 from api.schema import AskRequest, AskResponse, DeltaEvent, Handbook
@@ -53,14 +52,6 @@ class ApiError(Exception):
         super().__init__(f"{kind}: {detail}")
 
 
-@dataclass(frozen=True, slots=True)
-class ServerEvent:
-    """One server-sent event: its name and its data, lines joined by newlines."""
-
-    name: str
-    data: str
-
-
 class Client:
     """Speaks to the API at ``address``. Thread-safe; holds connections, so close it or use it in a ``with``."""
 
@@ -94,38 +85,25 @@ class Client:
         _raise_for_status(response)
         return _parse(Handbook, response.text)
 
-    def ask(self, request: AskRequest) -> Generator[DeltaEvent | AskResponse, None, None]:
-        """The answer as it is written: pieces of text, then, last, the whole answer. Raises ApiError."""
+    def ask(
+        self, request: AskRequest, *, visitor: str | None = None
+    ) -> Generator[DeltaEvent | AskResponse, None, None]:
+        """The answer as it is written: pieces of text, then, last, the whole answer. Raises ApiError.
+
+        ``visitor`` is the address of the person who asks, so that the API limits each one and not the page as a whole.
+        """
         headers = {"Accept": "text/event-stream"}
+        if visitor:
+            headers["X-Forwarded-For"] = visitor
         body = request.model_dump(mode="json", exclude_none=True)
         try:
             with self._http.stream("POST", "/v1/ask/stream", json=body, headers=headers) as response:
                 if response.status_code != HTTPStatus.OK:
                     response.read()
                     _raise_for_status(response)
-                yield from _read_answer(parse_events(response.iter_bytes()))
+                yield from _read_answer(EventSource(response).iter_sse())
         except httpx.HTTPError as error:
             raise _transport_error(error) from error
-
-
-def parse_events(chunks: Iterable[bytes]) -> Iterator[ServerEvent]:
-    """The events of a byte stream cut anywhere, as the WHATWG HTML standard, 9.2.6, says to read them.
-
-    Comments and the fields ``id`` and ``retry`` are skipped; an event that its blank line does not end is dropped.
-    """
-    name, data = "", list[str]()
-    for line in _split_lines(chunks):
-        if not line:
-            if data:
-                yield ServerEvent(name or "message", "\n".join(data))
-            name, data = "", []
-            continue
-        field, _, value = line.partition(":")
-        value = value.removeprefix(" ")
-        if field == "event":
-            name = value
-        elif field == "data":
-            data.append(value)
 
 
 def parse_retry_after(value: str | None, now: datetime) -> int | None:
@@ -144,27 +122,14 @@ def parse_retry_after(value: str | None, now: datetime) -> int | None:
     return max(0, ceil((moment - now).total_seconds()))
 
 
-def _split_lines(chunks: Iterable[bytes]) -> Iterator[str]:
-    """Lines that end in CR, LF or CRLF; not ``str.splitlines``, which also cuts at U+2028 and its like."""
-    decode = codecs.getincrementaldecoder("utf-8-sig")(errors="replace").decode
-    rest, after_cr = "", False
-    for chunk in chunks:
-        text = decode(chunk)
-        if after_cr and text:
-            text, after_cr = text.removeprefix("\n"), False
-        after_cr = after_cr or text.endswith("\r")
-        *lines, rest = (rest + text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
-        yield from lines
-
-
-def _read_answer(events: Iterable[ServerEvent]) -> Iterator[DeltaEvent | AskResponse]:
+def _read_answer(events: Iterable[ServerSentEvent]) -> Iterator[DeltaEvent | AskResponse]:
     for event in events:
-        if event.name == "delta":
+        if event.event == "delta":
             yield _parse(DeltaEvent, event.data)
-        elif event.name == "done":
+        elif event.event == "done":
             yield _parse(AskResponse, event.data)
             return
-        elif event.name == "error":
+        elif event.event == "error":
             raise _stream_error(event.data)
     raise ApiError("interrupted", "the stream ended before the answer did")
 
