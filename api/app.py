@@ -15,6 +15,7 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from api import schema
 from api.engine import AnswerEngine
+from api.hits import search_hit
 from api.limits import QuestionLimiter, check_rate
 from api.problems import MEDIA_TYPE, Border, install_problem_handlers
 from api.streaming import server_sent, started_events
@@ -143,9 +144,7 @@ def search(
 ) -> schema.SearchResponse:
     """The sections nearest to a query, best first."""
     hits = engine.search(q, k, language)
-    return schema.SearchResponse(
-        hits=[schema.SearchHit.model_validate(hit) for hit in hits], index_version=engine.status()["index_version"]
-    )
+    return schema.SearchResponse(hits=[search_hit(hit) for hit in hits], index_version=engine.status()["index_version"])
 
 
 @_v1_routes.post("/ask", responses=_ASK_PROBLEMS, dependencies=[Depends(check_rate)])

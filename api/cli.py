@@ -153,14 +153,15 @@ def search(
 ) -> None:
     """Show the sections nearest to a query, best first."""
     settings = _settings()
+    from api.hits import search_hit
     from api.output import show_hits
-    from api.schema import SearchHit, SearchResponse
+    from api.schema import SearchResponse
     from rag.assemble import Engine
 
     engine = Engine(settings)
     hits = engine.search(_text(query), k)
     if as_json:
-        found = [SearchHit.model_validate(hit) for hit in hits]
+        found = [search_hit(hit) for hit in hits]
         version = str(engine.status()["index_version"])
         _print_json(SearchResponse(hits=found, index_version=version).model_dump(mode="json"))
     else:

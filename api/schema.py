@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import AliasChoices, AliasPath, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 Language = Literal["es", "en"]
 Audience = Literal["candidate", "employee", "recruiter"]
@@ -114,20 +114,17 @@ class DeltaEvent(_FromCore):
     text: str
 
 
-class SearchHit(_FromCore):
+class SearchHit(BaseModel):
     """A section found. ``score`` is in [0, 1], higher is better; lines are 1-based and inclusive."""
 
-    path: str = Field(validation_alias=AliasChoices("path", AliasPath("chunk", "path")))
-    title: str = Field(validation_alias=AliasChoices("title", AliasPath("chunk", "title")))
-    breadcrumb: list[str] = Field(validation_alias=AliasChoices("breadcrumb", AliasPath("chunk", "breadcrumb")))
-    text: str = Field(
-        validation_alias=AliasChoices("text", AliasPath("chunk", "source")),
-        description="The passage as it stands in the file, Markdown included.",
-    )
+    path: str
+    title: str
+    breadcrumb: list[str]
+    text: str = Field(description="Readable text of the section; list items and table cells keep their marks.")
     score: float
-    url: str = Field(validation_alias=AliasChoices("url", AliasPath("chunk", "url")))
-    start_line: int = Field(validation_alias=AliasChoices("start_line", AliasPath("chunk", "span", "start_line")))
-    end_line: int = Field(validation_alias=AliasChoices("end_line", AliasPath("chunk", "span", "end_line")))
+    url: str
+    start_line: int
+    end_line: int
 
 
 class SearchResponse(BaseModel):

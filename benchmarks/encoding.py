@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import tempfile
 import time
 from collections.abc import Sequence
@@ -121,9 +122,12 @@ def _load(runtime: str, folder: Path, threads: int) -> Encoder:
     return SentenceTransformersEncoder(str(folder))
 
 
+_WORD = re.compile(r"[^\W_]+[.,]?")
+
+
 def texts_of(encoder: Encoder, tokens: int, count: int) -> list[str]:
     """So many texts of the sample's words, each the longest of at most so many ``tokens``."""
-    words = " ".join(read_material().sections).split()
+    words = _WORD.findall(" ".join(read_material().sections))
     texts = []
     for number in range(count):
         start = number * len(words) // count

@@ -250,7 +250,7 @@ class _Reader:
         if offsets and (start < 0 or offsets[0] < start):
             start = self._row_start(offsets[0], line)
         for block in _block("row", _Passage(row_text(header, cells), start, end), place):
-            yield replace(block, header=header)
+            yield replace(block, header=header, cells=tuple(one_line(cell).text for cell in cells))
 
     def _row_start(self, first: int, line: int) -> int:
         """Start of a row without an outer pipe: its first cell, with the markup before it."""
@@ -274,7 +274,7 @@ class _Reader:
             if not content.strip():
                 continue
             positions = self._lines.positions(content, number)
-            original = "".join(self._source[position] for position in positions)
+            original = "".join(self._source[position] for position in positions).replace("\0", " ")
             clean = _diagram_line(original, positions) if diagram else clean_literal(original, positions)
             yield from _block("code", _Passage(clean, self._lines.start(number), self._lines.end(number)), place)
 
@@ -380,4 +380,4 @@ def _html_row(header: tuple[str, ...], cells: Sequence[tuple[str, _Passage]], pl
         return
     passage = _Passage(row_text(header, [cell.clean for _, cell in cells]), cells[0][1].start, cells[-1][1].end)
     for block in _block("row", passage, place):
-        yield replace(block, header=header)
+        yield replace(block, header=header, cells=tuple(one_line(cell.clean).text for _, cell in cells))

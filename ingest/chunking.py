@@ -257,6 +257,7 @@ def _block_pieces(block: Block, run: int, source: str, lines: _LineIndex) -> Ite
             kind=kind if number == 0 else "sentence",
             depth=block.depth,
             ordered=block.ordered and number == 0,
+            cells=block.cells,
         )
         yield _Piece(unit, run, start=block.start if number == 0 else start)
 

@@ -42,7 +42,7 @@ class Block:
     as the joint between two cells, take the offset of the next one). ``start``/``end`` span the block's source with
     its markup. ``group`` is the number of the list, table or definition list it belongs to (None outside one):
     blocks of one group belong together. ``label`` is the title of the admonition or tab that holds it. ``level``
-    and ``anchor`` are set on headings; ``header`` are the column names of a table row.
+    and ``anchor`` are set on headings; ``header`` and ``cells`` are the column names and the contents of a table row.
     """
 
     kind: BlockKind
@@ -57,6 +57,7 @@ class Block:
     anchor: str = ""
     label: str | None = None
     header: tuple[str, ...] = ()
+    cells: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()
 
 

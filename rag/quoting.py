@@ -10,6 +10,7 @@ from rag.citations import CitationBook, runs, section_name
 from rag.events import Cited, Delta, End, Part, Start, Task
 from rag.extractive import Quote, Selection
 from rag.frames import FRAMES
+from rag.layout import item_number
 from rag.types import Chunk, Hit, Language, Mode, Question, Status, Unit
 
 SUGGESTIONS = 3  # sections named when nothing was found: enough to go on, few enough to read
@@ -19,7 +20,6 @@ QUESTION_ECHO_CHARACTERS = 80  # of the question, repeated when nothing was foun
 _LIST_KINDS = frozenset({"item", "row", "term", "code", "heading"})
 # Four spaces nest below "- " and below "1. " to "99. " alike in CommonMark.
 _INDENT = "    "
-_OWN_NUMBER = re.compile(r"(\d{1,4})[.)]\s")
 _LOOKS_LIKE_MARKER = re.compile(r"\[(\d{1,3})\]")
 # Words and figures only: no punctuation from which markup, a link or an address could be made.
 _PLAIN_WORD = re.compile(r"\d+(?:[.,:]\d+)+%?|[^\W_]+(?:['’-][^\W_]+)*%?")
@@ -123,24 +123,6 @@ def _render_list(chunk: Chunk, units: list[Unit], number: int) -> str:
         bullet = f"{item_number(chunk, unit)}." if unit.ordered else "-"
         lines.append(f"{_INDENT * level}{bullet} {_readable(unit)} [{number}]")
     return "\n".join(lines)
-
-
-def item_number(chunk: Chunk, unit: Unit) -> int:
-    """The number an ordered item has on the page: its place among its siblings, or more if the source says so.
-
-    Sources often number every item ``1.``; a list may also go on from an earlier chunk, which only its number tells.
-    """
-    place = 0
-    for other in chunk.units:
-        if other.block != unit.block or other.depth > unit.depth:
-            continue
-        place = 0 if other.depth < unit.depth else place + 1
-        if other == unit:
-            break
-    start = unit.span.start - chunk.span.start
-    line_start = chunk.source.rfind("\n", 0, start) + 1
-    written = _OWN_NUMBER.search(chunk.source, line_start, start + len(unit.source))
-    return max(place, int(written[1])) if written and written.start() <= start else max(place, 1)
 
 
 def _readable(unit: Unit) -> str:

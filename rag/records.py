@@ -16,6 +16,7 @@ Metadata = dict[str, str | int | float | bool]
 _SPAN = attrgetter(*(field.name for field in fields(Span)))
 _UNIT = attrgetter(*(field.name for field in fields(Unit)))
 _UNIT_SPAN = [field.name for field in fields(Unit)].index("span")
+_UNIT_CELLS = [field.name for field in fields(Unit)].index("cells")
 _TUPLES = ("breadcrumb", "authors", "keywords")
 
 
@@ -119,4 +120,5 @@ def _unit_values(unit: Unit) -> list[Any]:
 
 def _unit_from_values(values: list[Any]) -> Unit:
     values[_UNIT_SPAN] = Span(*values[_UNIT_SPAN])
+    values[_UNIT_CELLS] = tuple(values[_UNIT_CELLS])
     return Unit(*values)

@@ -40,7 +40,8 @@ class Unit:
     can be recognised. ``lead`` is true for what introduces the block after it: a sentence with a colon, the title of
     an admonition or a tab, a line in bold. A unit of kind ``heading`` is the heading of a section below the chunk's
     own, and lies outside the chunk's span. A long list item may be cut into several units; all but the first are then
-    of kind ``sentence`` within the same block.
+    of kind ``sentence`` within the same block. ``cells`` are the contents of a table row, which ``text`` gives with
+    the names of their columns.
     """
 
     text: str
@@ -51,6 +52,7 @@ class Unit:
     depth: int = 0
     ordered: bool = False
     lead: bool = False
+    cells: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,14 @@ import pytest
 from pydantic import ValidationError
 
 from api import schema
+from api.hits import search_hit
 from rag import types
 
 SPAN = types.Span(start=0, end=5, start_line=2, end_line=4)
-CHUNK = types.Chunk("id", "a/b.md", "Page", ("Page", "Section"), "section", "/a/b/", "hello", "hello", SPAN, (), 0, "0")
+UNIT = types.Unit("hello", "hello", SPAN, "sentence")
+CHUNK = types.Chunk(
+    "id", "a/b.md", "Page", ("Page", "Section"), "section", "/a/b/", "hello", "hello", SPAN, (UNIT,), 0, "0"
+)
 CITATION = types.Citation(1, "Page", ("Page",), "a/b.md", "/a/b/", "hello", 2, 4, "2025-01-31", False, True, "all", 1)
 
 
@@ -38,7 +42,7 @@ def test_an_answer_survives_the_journey() -> None:
 
 
 def test_a_hit_is_flattened_and_survives_the_journey() -> None:
-    sent = schema.SearchHit.model_validate(types.Hit(CHUNK, 0.75))
+    sent = search_hit(types.Hit(CHUNK, 0.75))
     assert sent.model_dump() == {
         "path": "a/b.md",
         "title": "Page",
