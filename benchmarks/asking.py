@@ -62,7 +62,7 @@ def _show_stages(found: Sequence[Mapping[str, Any]], language: Language) -> None
 
 def _show_start(found: Sequence[Mapping[str, Any]]) -> None:
     headers = ["", *[f"{size['start']['chunks']:,} chunks" for size in found]]
-    for title, key in (("From a new process to the first answer, s", "seconds"), ("Resident memory, MB", "memory")):
+    for title, key in (("From a new process to the first search, s", "seconds"), ("Resident memory, MB", "memory")):
         steps = list(found[0]["start"][key])
         show(title, headers, [[step, *[size["start"][key][step] for size in found]] for step in steps])
 

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from rag.settings import PROJECT_ROOT
 MODEL = PROJECT_ROOT / "data" / "model"
 LENGTHS = {"unit of 20 tokens": 20, "passage of 128": 128, "chunk of 240": 240}
 """20 tokens is the mean of the sample's units, 240 the longest chunk by default."""
+QUERY_ROUNDS = 3
+"""Times a process encodes each question."""
 RUNTIMES = ("onnxruntime", "sentence-transformers")
 HEADERS = (
     "runtime, threads",
@@ -31,7 +34,7 @@ HEADERS = (
     "query p50, ms",
     "query p95, ms",
     *[f"{name}, per s" for name in LENGTHS],
-    "cosine",
+    "agreement",
 )
 
 
@@ -40,8 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.encoding", description=__doc__)
     parser.add_argument("--runtimes", nargs="+", choices=RUNTIMES, default=RUNTIMES)
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
-    parser.add_argument("--rounds", type=int, default=5, help="rounds per figure, of which the median counts")
-    parser.add_argument("--texts", type=int, default=48, help="passages per round")
+    parser.add_argument("--rounds", type=int, default=5, help="fresh processes per row, of which the median counts")
+    parser.add_argument("--texts", type=int, default=32, help="passages per round")
     parser.add_argument("--model", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--vectors", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -53,34 +56,50 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _rows(options: argparse.Namespace, folder: Path) -> list[list[Cell]]:
-    rows: list[list[Cell]] = []
-    reference = folder / "reference.npy"
-    for runtime in options.runtimes:
-        model = MODEL if runtime == "onnxruntime" else _float_model(folder / "float")
-        for threads in options.threads:
-            if model is None:
-                rows.append([f"{runtime} (not installed)", *[None] * (len(HEADERS) - 1)])
-                continue
-            target = folder / "vectors.npy" if reference.exists() else reference
-            found = run_module(
-                "benchmarks.encoding",
-                *("--runtimes", runtime, "--threads", str(threads), "--model", str(model), "--vectors", str(target)),
-                *("--rounds", str(options.rounds), "--texts", str(options.texts)),
-            )
-            rows.append(_row(f"{runtime}, {threads}", found, agreement(reference, target)))
-    return rows
+    """A row for each runtime and number of threads.
+
+    Every round is a fresh process of each of them in turn, so that a busy minute of the machine falls on all alike.
+    """
+    models = {runtime: _model_of(runtime, folder / "float") for runtime in options.runtimes}
+    found: dict[tuple[str, int], list[dict[str, Any]]] = {
+        (runtime, threads): [] for runtime in options.runtimes for threads in options.threads
+    }
+    for _ in range(options.rounds):
+        for (runtime, threads), rounds in found.items():
+            if model := models[runtime]:
+                vectors = folder / f"{runtime}-{threads}.npy"
+                rounds.append(_child(runtime, threads, model, vectors, texts=options.texts))
+    reference = folder / f"{options.runtimes[0]}-{options.threads[0]}.npy"
+    return [
+        _row(f"{runtime}, {threads}", rounds, agreement(reference, folder / f"{runtime}-{threads}.npy"))
+        if rounds
+        else [f"{runtime} (not installed)", *[None] * (len(HEADERS) - 1)]
+        for (runtime, threads), rounds in found.items()
+    ]
 
 
-def _row(name: str, found: dict[str, Any], cosine: float) -> list[Cell]:
-    queries = found["queries_ms"]
-    rates = [found["rates"][length] for length in LENGTHS]
-    return [name, found["load"], found["mb"], percentile(queries, 50), percentile(queries, 95), *rates, f"{cosine:.4f}"]
+def _child(runtime: str, threads: int, model: Path, vectors: Path, *, texts: int) -> dict[str, Any]:
+    found: dict[str, Any] = run_module(
+        "benchmarks.encoding",
+        *("--runtimes", runtime, "--threads", str(threads), "--texts", str(texts)),
+        *("--model", str(model), "--vectors", str(vectors)),
+    )
+    return found
+
+
+def _row(name: str, rounds: Sequence[dict[str, Any]], cosine: float) -> list[Cell]:
+    queries = [spent for found in rounds for spent in found["queries_ms"]]
+    rates = [median(found["rates"][length] for found in rounds) for length in LENGTHS]
+    load, memory = median(found["load"] for found in rounds), rounds[0]["mb"]
+    return [name, load, memory, percentile(queries, 50), percentile(queries, 95), *rates, f"{cosine:.4f}"]
+
+
+def _model_of(runtime: str, folder: Path) -> Path | None:
+    return MODEL if runtime == "onnxruntime" else _float_model(folder)
 
 
 def _float_model(folder: Path) -> Path | None:
     """The shipped weights as a folder for sentence-transformers; None where its libraries are not installed."""
-    if folder.exists():
-        return folder
     try:
         import sentence_transformers  # noqa: F401  # only whether it is there
 
@@ -107,8 +126,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     np.save(options.vectors, encoder.encode_passages([*questions, *(text for many in texts.values() for text in many)]))
     return {
         "load": load,
-        "queries_ms": [_query_ms(encoder, text) for _ in range(options.rounds) for text in questions],
-        "rates": {name: _rate(encoder, many, options.rounds) for name, many in texts.items()},
+        "queries_ms": [_query_ms(encoder, text) for _ in range(QUERY_ROUNDS) for text in questions],
+        "rates": {name: _rate(encoder, many) for name, many in texts.items()},
         "mb": resident_mb(),
     }
 
@@ -143,10 +162,9 @@ def _query_ms(encoder: Encoder, text: str) -> float:
     return milliseconds(lambda: encoder.encode_queries([text]))
 
 
-def _rate(encoder: Encoder, texts: Sequence[str], rounds: int) -> float:
-    """Median passages per second."""
-    spent = [milliseconds(lambda: encoder.encode_passages(texts)) for _ in range(rounds)]
-    return len(texts) * 1000 / percentile(spent, 50)
+def _rate(encoder: Encoder, texts: Sequence[str]) -> float:
+    """Passages per second."""
+    return len(texts) * 1000 / milliseconds(lambda: encoder.encode_passages(texts))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from rag.types import Unit
 
 SMALL_LIST_WORDS = 60
 """A list or table up to this long is quoted whole; of a longer one, items can be quoted alone."""
+ORDERED_LIST_WORDS = 220
+"""Steps are quoted all or none up to this many words: a procedure without its second step misleads."""
 SHORT_SENTENCE_WORDS = 2
 """A sentence this short ("No.", "Sí, claro.") says nothing without the next one."""
 
@@ -73,7 +75,8 @@ def _needs_what_follows(unit: Unit) -> bool:
 
 def _of_list(units: Sequence[Unit], introduction: tuple[int, ...], run: tuple[int, ...]) -> Iterator[Piece]:
     whole = introduction + run
-    if word_count(units, whole) <= SMALL_LIST_WORDS and units[run[0]].kind != "term":
+    longest = ORDERED_LIST_WORDS if units[run[0]].ordered else SMALL_LIST_WORDS
+    if word_count(units, whole) <= longest and units[run[0]].kind != "term":
         yield Piece(whole, whole, listed=True)
         return
     outermost = min(units[position].depth for position in run)

@@ -174,8 +174,6 @@ def test_text_of_people_and_handbook_is_shown_as_it_is(api: StubApi) -> None:
     [
         pytest.param(problem_reply(429, Retry_After="17"), "Espera 17 s", id="limit"),
         pytest.param(problem_reply(429), SPANISH.error_rate_limited_later, id="limit-without-a-time"),
-        pytest.param(problem_reply(413), SPANISH.error_too_long, id="too-large"),
-        pytest.param(problem_reply(422), SPANISH.error_rejected, id="rejected"),
         pytest.param(problem_reply(500), SPANISH.error_failed, id="failed"),
         pytest.param(problem_reply(503), SPANISH.error_unavailable, id="no-index"),
         pytest.param(Reply((event("delta", {"text": "El"}),)), SPANISH.error_interrupted, id="cut-off"),
@@ -195,6 +193,19 @@ def test_an_error_is_one_clear_sentence_and_the_question_can_be_asked_again(
     assert [question["question"] for question in api.questions] == ["¿Cuántos días?"] * 2
     assert not page.error
     assert len(page.chat_message) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [(413, SPANISH.error_too_long), (422, SPANISH.error_rejected)],
+    ids=["too-large", "no-words"],
+)
+def test_a_question_that_cannot_be_taken_is_not_offered_again(api: StubApi, status: int, expected: str) -> None:
+    api.reply = problem_reply(status)
+    page = ask(open_page(), "?")
+    assert [warning.value for warning in page.warning] == [expected]
+    assert not page.error
+    assert SPANISH.retry not in labels(page)
 
 
 def test_a_service_that_is_down_is_said_at_once_and_does_not_break_the_page(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,3 +109,20 @@ def test_no_hit_or_a_hit_without_units_is_not_found() -> None:
 def test_an_english_question_meets_the_spanish_words_through_the_lexicon() -> None:
     selection = choose("What is the bonus?", hit(BONUS, 0.6, [0.5, 0.5, 0.5]), language="en")
     assert quoted(selection)[0] == "El bono es de $120.000."
+
+
+def test_a_list_question_gets_the_list_and_not_only_the_note_beside_it() -> None:
+    chunk = make_chunk("Los tipos son tres:\n- Uno\n- Dos\n- Tres\n\nTipo y área no son lo mismo.", section="Tipos")
+    selection = choose("¿Qué tipos existen?", hit(chunk, 0.7, [0.3, 0.3, 0.2, 0.2, 0.7]))
+    assert quoted(selection)[:4] == ["Los tipos son tres:", "Uno", "Dos", "Tres"]
+
+
+def test_an_introduction_of_something_that_is_not_quoted_is_dropped() -> None:
+    chunk = make_chunk("El bono es de cien.\nSe paga así:\n" + "\n".join(f"- {'paso ' * 120}{n}" for n in range(3)))
+    assert quoted(choose("¿Existe el bono?", hit(chunk, 0.8, [0.8, 0.7, 0.0, 0.0, 0.0]))) == ["El bono es de cien."]
+
+
+def test_a_further_passage_that_says_the_same_again_is_left_out() -> None:
+    copy = make_chunk("El bono es de $120.000.", path="copia.md", section="Copia")
+    selection = choose("¿Cuánto es el bono?", hit(BONUS, 0.8, [0.8, 0.1, 0.0]), hit(copy, 0.79, [0.8]))
+    assert {quote.chunk.path for quote in selection.quotes} == {BONUS.path}

@@ -25,10 +25,16 @@ def test_a_small_list_stays_with_its_introduction() -> None:
 
 def test_items_of_a_long_list_can_be_quoted_alone_with_the_introduction_and_what_is_nested() -> None:
     long = "palabra " * 40
-    units = make_chunk(f"Pasos:\n1. uno {long}\n  - detalle\n2. dos {long}").units
+    units = make_chunk(f"Opciones:\n- una {long}\n  - detalle\n- otra {long}").units
     found = pieces(units)
     assert [piece.positions for piece in found] == [(0, 1, 2), (0, 3)]
     assert all(piece.whole == (0, 1, 2, 3) and piece.listed for piece in found)
+
+
+def test_steps_are_one_piece_however_long_each_is() -> None:
+    long = "palabra " * 40
+    units = make_chunk(f"Pasos:\n1. uno {long}\n2. dos {long}\n3. tres").units
+    assert [piece.positions for piece in pieces(units)] == [(0, 1, 2, 3)]
 
 
 def test_a_question_in_the_text_stays_with_its_answer() -> None:

@@ -25,6 +25,7 @@ from ui.render import (
     public_address,
     question_html,
     quote_address,
+    scroll_html,
     section_name,
     text_html,
 )
@@ -278,3 +279,11 @@ def test_consulted_sections_are_listed_with_their_place_and_state() -> None:
     assert html.count("<li>") == 2
     assert "Vacaciones › Días al año en elaboracióndocs/vacaciones.md · línea 12" in shown(html)
     assert "&lt;b&gt; › Días al año" in html
+
+
+def test_the_script_that_scrolls_holds_the_place_until_the_person_moves() -> None:
+    script = scroll_html("question-3", "answered 4")
+    assert 'getElementById("question-3")' in script
+    assert "requestAnimationFrame" in script
+    assert {"wheel", "touchstart", "keydown", "pointerdown"} <= set(re.findall(r'"(\w+)"', script))
+    assert script != scroll_html("question-3", "answered 5")

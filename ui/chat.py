@@ -156,7 +156,7 @@ def show_exchanges(exchanges: Sequence[Exchange], texts: Texts, *, can_retry: bo
         show_question(exchanges[number].question, number, texts)
         with chat_message("assistant", texts):
             show_reply(exchanges[number], number, texts)
-            if can_retry and number == len(exchanges) - 1 and exchanges[number].answer is None:
+            if can_retry and number == len(exchanges) - 1 and exchanges[number].can_retry:
                 show_retry(texts, "retry")
 
 
@@ -178,7 +178,8 @@ def show_reply(exchange: Exchange, number: int, texts: Texts) -> None:
         st.html(answer_html(exchange.answer))
         show_proof(exchange.answer, number, texts)
     elif exchange.error is not None:
-        st.error(error_text(exchange.error, texts), icon=":material/error:")
+        show = st.error if exchange.error.can_retry else st.warning
+        show(error_text(exchange.error, texts), icon=":material/error:")
     else:
         st.html(label_html(texts.stopped))
 

@@ -30,6 +30,7 @@ ProblemKind = Literal[
 
 Model = TypeVar("Model", bound=BaseModel)
 
+_FAULTS_OF_THE_QUESTION: Final[frozenset[ProblemKind]] = frozenset({"rejected", "too_long"})
 _KIND_OF_STATUS: Final[dict[int, ProblemKind]] = {
     HTTPStatus.BAD_REQUEST: "rejected",
     HTTPStatus.REQUEST_TIMEOUT: "timeout",
@@ -50,6 +51,11 @@ class ApiError(Exception):
         self.detail = detail
         self.retry_after_seconds = retry_after_seconds
         super().__init__(f"{kind}: {detail}")
+
+    @property
+    def can_retry(self) -> bool:
+        """Whether the same question may be answered when it is asked again."""
+        return self.kind not in _FAULTS_OF_THE_QUESTION
 
 
 class Client:

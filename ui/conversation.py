@@ -25,6 +25,11 @@ class Exchange:
     answer: AskResponse | None = None
     error: ApiError | None = None
 
+    @property
+    def can_retry(self) -> bool:
+        """Whether asking again may bring an answer that there is not yet."""
+        return self.answer is None and (self.error is None or self.error.can_retry)
+
 
 def build_request(question: str, exchanges: Sequence[Exchange], audience: Audience | None) -> AskRequest:
     """The request for ``question``, with the newest answered ``exchanges`` as its history, oldest first."""

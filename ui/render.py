@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from html import escape
+from string import Template
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -35,6 +36,28 @@ _INTERPRETED_LATER = re.compile(
 _MARKDOWN_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _MARKER = re.compile(r"\[(\d{1,3})\]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+# Streamlit may glide to the end of the page for half a second: scroll until the element has stayed for 45 frames, or
+# the person takes over.
+_SCROLL: Final = Template(
+    """(() => {
+  let stayed = 0, free = true;
+  const end = performance.now() + 2500;
+  const stop = () => { free = false; };
+  for (const kind of ["wheel", "touchstart", "keydown", "pointerdown"])
+    addEventListener(kind, stop, { once: true, capture: true });
+  const step = () => {
+    if (!free || performance.now() > end) return;
+    const element = document.getElementById("$id");
+    if (element) {
+      const before = element.getBoundingClientRect().top;
+      element.scrollIntoView({ block: "start" });
+      stayed = Math.abs(element.getBoundingClientRect().top - before) < 2 ? stayed + 1 : 0;
+    }
+    if (stayed < 45) requestAnimationFrame(step);
+  };
+  setTimeout(step, 150);
+})()"""
+)
 # Words on either side that find a long quote in its page; a browser that does not find them opens the section.
 _FRAGMENT_WORDS: Final = 5
 
@@ -82,8 +105,7 @@ def scroll_html(element_id: str, when: str) -> str:
 
     Streamlit follows the end of the page, if anything: a person wants to read an answer from its beginning.
     """
-    scroll = f'document.getElementById("{element_id}")?.scrollIntoView({{block: "start"}})'
-    return f"<script>setTimeout(() => {scroll}, 150) // {when}\n</script>"
+    return f"<script>{_SCROLL.substitute(id=element_id)} // {when}\n</script>"
 
 
 def label_html(text: str) -> str:
