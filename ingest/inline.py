@@ -24,6 +24,7 @@ _TAG = re.compile(r"</?([a-zA-Z][\w-]*)")
 _ALTERNATIVE = re.compile(r"\balt\s*=\s*(\"[^\"]*\"|'[^']*')", re.IGNORECASE)
 _TYPED_BULLET = re.compile(r"[ \t]*(?:\**\d{1,3}(?:\.\d{1,3})*(?:\.-|-|°)|[•·▪●◦‣✔✓✅❌➡→►–—]|\**[a-zA-Z]\))\s*\S")
 _LINE_OPENING = re.compile(r"[ \t]*(?:\*\*|[¿¡]?[A-ZÁÉÍÓÚÑ])")
+_LABELLED = re.compile(r"[ \t]*[*_]{0,3}[A-ZÁÉÍÓÚÑ][\w ./-]{1,30}(?::[*_]{0,3}|[*_]{1,3}:)[ \t]+\S")
 _FILE_NAME = re.compile(r"(?=.*[-_.\d])[\w-]+(?:\.\w{2,4})?")
 _TIGHT_PUNCTUATION = frozenset(".,;:!?)]»”…")
 _JOINER = "\u200d"
@@ -143,12 +144,16 @@ def _write(writer: _Writer, tokens: Sequence[Token], content: str, positions: Se
 
 
 def _breaks(content: str, newline: int) -> bool:
-    """Whether a line end that Markdown ignores was meant as one: before a typed bullet, after a line in bold."""
-    after = _TYPED_BULLET.match(content, newline + 1, newline + 20)
-    return after is not None or (
-        content[max(0, newline - 3) : newline].rstrip().endswith("**")
-        and _LINE_OPENING.match(content, newline + 1, newline + 20) is not None
-    )
+    """Whether a line end that Markdown ignores was meant as one.
+
+    So it was before a typed bullet, after a line in bold, and between the lines of a card ("Nombre: …", "Correo: …").
+    """
+    if _TYPED_BULLET.match(content, newline + 1, newline + 20):
+        return True
+    before = content[content.rfind("\n", 0, newline) + 1 : newline].rstrip()
+    if _LABELLED.match(content, newline + 1):
+        return before.endswith(":") or _LABELLED.match(before) is not None
+    return before.endswith("**") and _LINE_OPENING.match(content, newline + 1, newline + 20) is not None
 
 
 def _write_special(writer: _Writer, token: Token, positions: Sequence[int]) -> None:

@@ -30,7 +30,8 @@ class Tuning:
     ``further_share`` of the first one's best. A list comes whole when most of its items reach ``alike_share`` of
     the best one's score. An answer below ``least_words`` takes what follows it at ``following_share``, up to
     ``stretched_words``. A unit with a figure gains ``figure_bonus`` where one is asked for. Passages keep the
-    retriever's order, but an outline that nobody asked for loses ``outline_penalty``.
+    retriever's order, but an outline that nobody asked for loses ``outline_penalty``, one with the form of the answer
+    gains ``form_bonus``, and one whose heading agrees with the question by ``same_heading`` gains ``heading_bonus``.
     """
 
     passage_words: int = 70
@@ -49,6 +50,9 @@ class Tuning:
     further_share: float = 0.93
     news_share: float = 0.4
     outline_penalty: float = 0.2
+    form_bonus: float = 0.04
+    same_heading: float = 0.75
+    heading_bonus: float = 0.15
 
 
 DEFAULT_TUNING = Tuning()

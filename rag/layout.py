@@ -31,7 +31,7 @@ def item_number(chunk: Chunk, unit: Unit) -> int:
     """
     place = 0
     for other in chunk.units:
-        if other.block != unit.block or other.depth > unit.depth:
+        if other.block != unit.block or other.depth > unit.depth or other.kind == "sentence":
             continue
         place = 0 if other.depth < unit.depth else place + 1
         if other == unit:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from rag.citations import CitationBook, runs, section_name
 from rag.events import Cited, Delta, End, Part, Start, Task
@@ -20,6 +20,10 @@ QUESTION_ECHO_CHARACTERS = 80  # of the question, repeated when nothing was foun
 _LIST_KINDS = frozenset({"item", "row", "term", "code", "heading"})
 # Four spaces nest below "- " and below "1. " to "99. " alike in CommonMark.
 _INDENT = "    "
+_HARD_BREAK = re.compile(r"(?: {2,}|\\)\r?\n|\n[ \t>]*\r?\n")
+_TAG_AT_START = re.compile(r"<br\s*/?>", re.IGNORECASE)
+_TAG_AT_END = re.compile(r"<br\s*/?>$", re.IGNORECASE)
+_SENTENCE_END = re.compile(r"[.!?…]\W*$")
 _LOOKS_LIKE_MARKER = re.compile(r"\[(\d{1,3})\]")
 # Words and figures only: no punctuation from which markup, a link or an address could be made.
 _PLAIN_WORD = re.compile(r"\d+(?:[.,:]\d+)+%?|[^\W_]+(?:['’-][^\W_]+)*%?")
@@ -102,27 +106,55 @@ def section_frame(chunk: Chunk, language: Language, *, first: bool) -> str:
 def render_quote(quote: Quote, number: int) -> str:
     """The quote's readable text with ``[number]`` after each paragraph, list item and row."""
     blocks: list[str] = []
-    for (_, listed), group in groupby(quote.units, key=lambda unit: (unit.block, unit.kind in _LIST_KINDS)):
-        units = list(group)
-        blocks.append(_render_list(quote.chunk, units, number) if listed else _render_paragraph(units, number))
+    for (_, listed), group in groupby(_entries(quote.units), key=lambda entry: (entry[0].block, _is_listed(entry[0]))):
+        if listed:
+            blocks.append("\n".join(_render_items(quote.chunk, group, number)))
+        else:
+            blocks += (f"{_flow(quote.chunk, entry)} [{number}]" for entry in group)
     return "\n\n".join(blocks)
 
 
-def _render_paragraph(units: list[Unit], number: int) -> str:
-    return f"{' '.join(_readable(unit) for unit in units)} [{number}]"
-
-
-def _render_list(chunk: Chunk, units: list[Unit], number: int) -> str:
-    lines: list[str] = []
-    parents: list[int] = []  # depths of the quoted items this one is nested in: the outermost may not be quoted
+def _entries(units: Iterable[Unit]) -> list[list[Unit]]:
+    """Units in groups: a paragraph's sentences, or an item with the sentences that go on with it."""
+    entries: list[list[Unit]] = []
     for unit in units:
+        if not entries or _is_listed(unit) or unit.block != entries[-1][0].block:
+            entries.append([])
+        entries[-1].append(unit)
+    return entries
+
+
+def _is_listed(unit: Unit) -> bool:
+    return unit.kind in _LIST_KINDS
+
+
+def _render_items(chunk: Chunk, entries: Iterable[list[Unit]], number: int) -> Iterator[str]:
+    parents: list[int] = []  # depths of the quoted items this one is nested in: the outermost may not be quoted
+    for entry in entries:
+        unit = entry[0]
         while parents and parents[-1] >= unit.depth:
             parents.pop()
-        level = len(parents)
+        indent = _INDENT * len(parents)
         parents.append(unit.depth)
         bullet = f"{item_number(chunk, unit)}." if unit.ordered else "-"
-        lines.append(f"{_INDENT * level}{bullet} {_readable(unit)} [{number}]")
-    return "\n".join(lines)
+        yield f"{indent}{bullet} {_flow(chunk, entry, indent + _INDENT)} [{number}]"
+
+
+def _flow(chunk: Chunk, units: list[Unit], indent: str = "") -> str:
+    """One paragraph, its lines broken where the page breaks them; ``indent`` keeps them within a list item."""
+    text = _readable(units[0])
+    for before, unit in pairwise(units):
+        space = f"\n{indent}" if _breaks_line(chunk, before, unit) else " "
+        text += space + _readable(unit)
+    return text
+
+
+def _breaks_line(chunk: Chunk, before: Unit, after: Unit) -> bool:
+    """Whether a line ends between two units: a hard break, or a line end where no sentence ends."""
+    between = chunk.source[before.span.end - chunk.span.start : after.span.start - chunk.span.start]
+    if _HARD_BREAK.search(between) or _TAG_AT_END.search(before.source) or _TAG_AT_START.match(after.source):
+        return True
+    return "\n" in between and not _SENTENCE_END.search(before.text)
 
 
 def _readable(unit: Unit) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import pytest
 from chain_fakes import ListSearcher, make_chunk, make_hits, nothing_found, select_first
 from openai_stub import Reply, openai_stub
+from test_chunking import chunk as chunk_source
 
 from rag.chain import Cited, Delta, Done, Event, HandbookChain, Meta, Stages
 from rag.chat_model import make_chat_model
@@ -214,6 +215,22 @@ LISTS = "Intro:\n\n1. Uno\n1. Dos\n  - Dos a\n  - Dos b\n1. Tres\n\n7. Siete\n8.
 def test_lists_stay_lists_with_the_numbers_they_have_on_the_page(first: int, last: int, expected: str) -> None:
     chunk = make_chunk(LISTS)
     assert render_quote(Quote(chunk, chunk.units[first:last]), 4) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("Datos:\nNombre: Ana\nTeléfono: 12", "Datos:\nNombre: Ana\nTeléfono: 12 [1]"),
+        ("Uno.  \nDos. Tres.\nCuatro.", "Uno.\nDos. Tres. Cuatro. [1]"),
+        ("Uno.<br>Dos.", "Uno.\nDos. [1]"),
+        ("- Nombre: Ana  \n  Teléfono: 12\n- dos", "- Nombre: Ana\n    Teléfono: 12 [1]\n- dos [1]"),
+        ("1. Entra.\n\n    Otro párrafo. Sigue.\n1. Sal.", "1. Entra.\n    Otro párrafo. Sigue. [1]\n2. Sal. [1]"),
+    ],
+    ids=["card", "hard-break", "tag", "item", "paragraph-of-an-item"],
+)
+def test_line_breaks_of_the_page_stay(source: str, expected: str) -> None:
+    (chunk,) = chunk_source(source)
+    assert render_quote(Quote(chunk, chunk.units), 1) == expected
 
 
 # --- not found, and small talk

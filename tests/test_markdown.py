@@ -72,6 +72,8 @@ PAGES: dict[str, tuple[str, list[tuple[str, str]]]] = {
     "code span": ("Usa `:emoji: {#a} <!-- b -->` aquí", [(P, "Usa :emoji: {#a} <!-- b --> aquí")]),
     "code span with backtick": ("Usa `` a`b `` aquí", [(P, "Usa a`b aquí")]),
     "soft break": ("Una línea\nseguida.", [(P, "Una línea seguida.")]),
+    "lines of a card": ("Datos:\nNombre: Ana\n**Correo:** a@b.cl", [(P, "Datos:\nNombre: Ana\nCorreo: a@b.cl")]),
+    "label in a paragraph": ("Una línea que sigue\nNota: es larga.", [(P, "Una línea que sigue Nota: es larga.")]),
     "hard break by spaces": ("Una línea  \nOtra línea", [(P, "Una línea\nOtra línea")]),
     "hard break by backslash": ("Una línea\\\nOtra línea", [(P, "Una línea\nOtra línea")]),
     "typed bullets": ("Son:\n1.- Uno\n2.- Dos\n• Tres\na) Cuatro", [(P, "Son:\n1.- Uno\n2.- Dos\n• Tres\na) Cuatro")]),

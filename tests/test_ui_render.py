@@ -142,6 +142,13 @@ def test_an_answer_keeps_its_paragraphs_and_nested_lists() -> None:
     )
 
 
+def test_an_answer_keeps_its_line_breaks_within_a_paragraph_and_an_item() -> None:
+    html = answer_html(answer("Nombre: Ana\nCorreo: x\n\n- uno\n    dos\n- tres"))
+    assert re.sub(r"\s+", "", html).endswith(
+        "<p>Nombre:Ana<br>Correo:x</p><ul><li>uno<br>dos</li><li>tres</li></ul></div>"
+    )
+
+
 def test_markers_with_a_citation_are_marks_and_others_stay_text() -> None:
     html = answer_html(answer("Tiene 23 días. [1] Según [7] y [x]."))
     assert '<sup class="faro-ref" title="Vacaciones › Días al año">[1]</sup>' in html
