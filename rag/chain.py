@@ -82,11 +82,11 @@ class HandbookChain(Runnable[Question, Answer | Event]):
         return last.answer
 
     def _begin(self, question: Question, stopwatch: _Stopwatch) -> tuple[Language, Iterator[Part]]:
-        if talk := small_talk(question.text):
-            language = question.language or talk[0]
-            return language, _reply(FRAMES[language][talk[1]])
         with stopwatch.stage("language"):
             language = question.language or self._stages.detect_language(question.text, question.history)
+        if talk := small_talk(question.text, language):
+            language = question.language or talk[0]
+            return language, _reply(FRAMES[language][talk[1]])
         with stopwatch.stage("rewrite"):
             lookup = self._stages.look_up(question, language)
         with stopwatch.stage("retrieve"):

@@ -49,7 +49,7 @@ class Tuning:
     following_share: float = 0.3
     further_share: float = 0.93
     news_share: float = 0.4
-    outline_penalty: float = 0.2
+    outline_penalty: float = 1.0
     form_bonus: float = 0.04
     same_heading: float = 0.75
     heading_bonus: float = 0.15
@@ -153,10 +153,13 @@ def _fits(
 
 
 def _finished(chosen: set[int], units: Sequence[Unit]) -> list[int]:
-    """``chosen`` in order, without introductions of what is not quoted, unless there is nothing else."""
+    """``chosen`` in order, without introductions of what is not quoted.
+
+    An introduction that is all there is stays, with the headings of the sections below if it introduces those.
+    """
     positions = sorted(chosen)
     kept = [one for one in positions if not (_introduces(units[one]) and one + 1 not in chosen)]
-    return kept or positions
+    return kept or [*positions, *outline(units)]
 
 
 def _introduces(unit: Unit) -> bool:

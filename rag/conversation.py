@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -19,6 +19,7 @@ from rag.types import LANGUAGES, Hit, Language, Question, Turn
 
 HISTORY_TURNS = 8  # newest turns looked at: four exchanges; older subjects are rarely meant
 TURN_CHARACTERS = 2000  # of each turn; an answer is seldom longer
+THANKS_WORDS = 5  # "gracias, muy amable"; a longer message may ask for something besides
 REWRITE_CHARACTERS = 400  # a rewritten question longer than this is no question
 REWRITE_SECONDS = 8.0  # longest wait for a rewriting, which only precedes the answer...
 REWRITE_SHARE = 0.25  # ...and the share of the wait for an answer that it may take besides
@@ -48,6 +49,13 @@ _CLAUSE_OPENERS = frozenset({"to", "that", "if"})
 # Pronouns joined to a verb: "pedirlo", "pagándola".
 _ENCLITIC = re.compile(r"\w{2,}(?:[aei]r|ndo)(?:me|te|se|nos)?(?:lo|la|los|las|le|les)")
 _NOT_ENCLITIC = frozenset({"charla", "charlas"})
+# "¿Cuáles son sus roles?" asks about what was named before; so does "¿tiene costo?", which leaves its subject out.
+_POSSESSIVES = frozenset({"su", "sus"})
+_BARE_VERBS = frozenset("tiene es esta era fue cuesta dura vence caduca incluye cubre aplica sirve requiere".split(" "))
+_DEFINITE = frozenset("el la los las mi mis tu tus nuestro nuestra nuestros nuestras".split(" "))
+_PREPOSITIONS = frozenset("a de con en para por sin sobre".split(" "))
+_INFINITIVE = re.compile(r"\w{3,}[aei]r")
+_NAME_WITHIN = re.compile(r"\s[^\W\d_a-záéíóúñ]")
 _OPEN_QUESTIONS = frozenset("cuanto cuanta cuantos cuantas cuando donde quien quienes how when where who".split(" "))
 _NOUN_SIGNS = frozenset(
     """
@@ -58,6 +66,7 @@ _NOUN_SIGNS = frozenset(
 # Beyond so many words of its own, a question names its subject even if it begins with "and" or holds a pronoun.
 _CONTENT_WITH_CONNECTOR = 5
 _CONTENT_WITH_PRONOUN = 4
+_CONTENT_WITH_BARE_VERB = 2
 
 _STOP_WORDS = SPANISH_STOP_WORDS | ENGLISH_STOP_WORDS
 
@@ -77,7 +86,8 @@ def look_up(question: Question, language: Language) -> Lookup:
     A rule without a model. A question that names its own subject stands alone, so that a new topic stays clean. The
     question itself comes first: what it asks for (an amount, a date) counts, not what was asked before.
     """
-    asked = [turn.content for turn in recent_turns(question.history) if turn.role == "user"]
+    turns = recent_turns(question.history)
+    asked = [turn.content for turn in turns if turn.role == "user" and not small_talk(turn.content)]
     if not asked or not is_elliptic(question.text):
         return Lookup(question.text)
     parts = [question.text]
@@ -131,6 +141,8 @@ def is_elliptic(text: str) -> bool:
     nouns = _nouns(tokens)
     if _points_back(text, tokens) and len(content) <= _CONTENT_WITH_PRONOUN:
         return True
+    if tokens[0] in _BARE_VERBS and len(content) <= _CONTENT_WITH_BARE_VERB and not _has_subject(text, tokens):
+        return True
     if len(nouns) >= SUBJECT_NOUNS:
         return False
     if (tokens[0] in _CONNECTORS or tuple(tokens[:2]) in _OPENINGS) and len(content) <= _CONTENT_WITH_CONNECTOR:
@@ -146,6 +158,8 @@ def _points_back(text: str, tokens: Sequence[str]) -> bool:
         before, after = tokens[max(position - 1, 0)], tokens[position + 1 : position + 4]
         if token in _DETERMINERS and (not after or after[0] in _STOP_WORDS):
             return True
+        if token in _POSSESSIVES and not _nouns(tokens[:position]) and not _STOP_WORDS.issuperset(after[:1]):
+            return True
         if token == "there" and (before in _COPULAS or not _COPULAS.isdisjoint(after[:1])):
             continue
         if token == "it" and before in _COPULAS and not _CLAUSE_OPENERS.isdisjoint(after):
@@ -153,6 +167,15 @@ def _points_back(text: str, tokens: Sequence[str]) -> bool:
         if token in _PRONOUNS or (_ENCLITIC.fullmatch(token) and token not in _NOT_ENCLITIC):
             return True
     return False
+
+
+def _has_subject(text: str, tokens: Sequence[str]) -> bool:
+    """Whether a question that begins with its verb says whose verb it is: "¿es gratis el plan?", "¿tiene Ana…?"."""
+    named = _NAME_WITHIN.search(text) or any(map(_INFINITIVE.fullmatch, tokens[1:]))
+    return bool(named) or any(
+        sign in _DEFINITE and word not in _STOP_WORDS and before not in _PREPOSITIONS
+        for before, sign, word in zip(tokens, tokens[1:], tokens[2:], strict=False)
+    )
 
 
 def _nouns(tokens: Sequence[str]) -> list[str]:
@@ -216,17 +239,24 @@ class ModelRewriter:
         return Lookup(written) if usable else look_up(question, language)
 
 
-def small_talk(text: str) -> tuple[Language, str] | None:
-    """Language and key of the reply in ``FRAMES`` if ``text`` is nothing but a greeting, thanks or a goodbye."""
+def small_talk(text: str, likely: Language = "es") -> tuple[Language, str] | None:
+    """Language and key of the reply in ``FRAMES`` if ``text`` asks nothing: a greeting, thanks, a goodbye, "ok".
+
+    ``likely`` is the language of words that both have. Short thanks may hold one word that is not known.
+    """
     said = words(text)
-    for language, kinds in SMALL_TALK.items():
-        known = frozenset().union(*kinds.values()) | FILLERS[language]
-        if not said or not known.issuperset(said):
+    for language in sorted(LANGUAGES, key=lambda language: language != likely):
+        kinds = SMALL_TALK[language]
+        known = {word for phrases in kinds.values() for phrase in phrases for word in phrase.split()}
+        unknown = [word for word in said if word not in known and word not in FILLERS[language]]
+        if len(unknown) > _unknown_allowed(text, said, kinds["thanks"]):
             continue
-        for kind in _kinds(kinds, said):
-            return language, kind
+        spoken = f" {' '.join(said)} "
+        for kind, phrases in kinds.items():
+            if any(f" {phrase} " in spoken for phrase in phrases) and not (kind == "agreed" and "?" in text):
+                return language, kind
     return None
 
 
-def _kinds(kinds: Mapping[str, frozenset[str]], said: Sequence[str]) -> Iterator[str]:
-    return (kind for kind, triggers in kinds.items() if not triggers.isdisjoint(said))
+def _unknown_allowed(text: str, said: Sequence[str], thanks: frozenset[str]) -> int:
+    return int(bool(said) and said[0] in thanks and len(said) <= THANKS_WORDS and "?" not in text)

@@ -27,6 +27,9 @@ FRAMES: Mapping[Language, Mapping[str, str]] = {
         "greeting": "¡Hola! Se puede preguntar por cualquier tema del manual, en español o en inglés; "
         "la respuesta muestra la página y las líneas de donde sale.",
         "thanks": "¡De nada! Si surge otra duda sobre el manual, se puede preguntar aquí mismo.",
+        "unclear": "Siento no haber sido claro. Ayuda preguntar con otras palabras, o por una parte concreta; "
+        "las fuentes de cada respuesta se abren y muestran el texto completo.",
+        "agreed": "¡Perfecto! Si surge otra duda sobre el manual, se puede preguntar aquí mismo.",
         "goodbye": "¡Hasta luego! Para otra consulta sobre el manual, este chat queda disponible.",
     },
     "en": {
@@ -49,22 +52,62 @@ FRAMES: Mapping[Language, Mapping[str, str]] = {
         "greeting": "Hello! You can ask about anything in the handbook, in English or Spanish; "
         "the answer shows the page and the lines it comes from.",
         "thanks": "You are welcome! If another question about the handbook comes up, just ask.",
+        "unclear": "Sorry for not being clear. It helps to ask in other words, or about one part; "
+        "the sources of each answer open and show the whole text.",
+        "agreed": "Great! If another question about the handbook comes up, just ask.",
         "goodbye": "Goodbye! For another question about the handbook, this chat is here.",
     },
 }
 
-# Messages made of these words alone are small talk, not questions. The first word list that holds one of the words
-# of the message decides the kind of reply; FILLERS may stand beside them.
+# Messages made of these words alone are small talk, not questions. The first list with a phrase that the message
+# holds decides the kind of reply; FILLERS may stand beside them.
 SMALL_TALK: Mapping[Language, Mapping[str, frozenset[str]]] = {
     "es": {
         "thanks": frozenset({"gracias", "agradezco", "agradecido", "agradecida"}),
         "goodbye": frozenset({"adiós", "adios", "chao", "chau", "hasta"}),
         "greeting": frozenset({"hola", "holi", "holaa", "buenas", "buenos", "buen", "saludos", "alo", "aló"}),
+        "unclear": frozenset(
+            {
+                f"no {pronoun}{verb}"
+                for pronoun in ("", "te ", "lo ", "le ")
+                for verb in ("entendí", "entendi", "entiendo", "comprendo", "comprendí", "comprendi")
+            }
+        ),
+        "agreed": frozenset(
+            {
+                "ok",
+                "oka",
+                "okay",
+                "okey",
+                "vale",
+                "genial",
+                "perfecto",
+                "excelente",
+                "entendido",
+                "listo",
+                "buenísimo",
+                "buenisimo",
+                "súper",
+                "super",
+                "bacán",
+                "bacan",
+            }
+        ),
     },
     "en": {
         "thanks": frozenset({"thanks", "thank", "thx", "ty", "cheers"}),
         "goodbye": frozenset({"bye", "goodbye"}),
         "greeting": frozenset({"hello", "hi", "hey", "greetings", "howdy", "good"}),
+        "unclear": frozenset(
+            {
+                f"{not_} {verb}"
+                for not_ in ("don t", "dont", "do not", "didn t", "didnt", "did not")
+                for verb in ("understand", "get it", "get that", "follow")
+            }
+        ),
+        "agreed": frozenset(
+            {"ok", "okay", "perfect", "great", "cool", "awesome", "excellent", "nice", "understood", "brilliant"}
+        ),
     },
 }
 
@@ -73,13 +116,14 @@ FILLERS: Mapping[Language, frozenset[str]] = {
         """
         muchas mil muy muchísimas muchisimas amable todo todos todas por tu su la ayuda información informacion
         respuesta día días dia dias tarde tardes noche noches luego pronto mañana qué que tal cómo como estás estas está
-        esta están estan vas va de nuevo y perfecto genial ok vale listo excelente faro
+        esta están estan vas va de nuevo y faro útil util clara claro buena bien todavía todavia nada perdón perdon
+        disculpa lo me quedó quedo
         """.split()
     ),
     "en": frozenset(
         """
         you so very much a lot many for the your help answer information that morning afternoon evening day night there
-        again everyone all how are is it going what s up see later and perfect great ok okay cool faro
+        again everyone all how are is it going what s up see later and faro helpful useful clear i sorry was still
         """.split()
     ),
 }

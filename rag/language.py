@@ -32,6 +32,7 @@ ENGLISH_WORDS = frozenset(
 )
 """Function words, accent-folded; what is a word of both languages (``a``, ``me``, ``no``) is in one list or none."""
 
+SPANISH_OPENINGS = frozenset("¿¡")
 SPANISH_MARKS = frozenset("¿¡ñáéíóúü")
 SPANISH_ENDINGS = re.compile(
     r"(?:cion|ciones|dad|dades|miento|mientos|amos|emos|imos|ando|iendo|aje|ajes|eros|eras|ado|ada)$"
@@ -54,6 +55,8 @@ def detect_language(text: str, history: Sequence[Turn] = (), lexicon: Lexicon = 
 
     ``lexicon`` lets single words tell ("misión", "holidays"), on which statistical detectors are poor.
     """
+    if decided := _language_of_function_words(text):
+        return decided
     margin = _evidence(text)
     if abs(margin) < DECISIVE_MARGIN:
         margin += sum(lexicon.leaning(fold(word)) for word in words(text) if len(word) >= LEXICON_LETTERS)
@@ -70,10 +73,22 @@ def _sign(margin: float) -> Language:
 
 def _language_of(history: Sequence[Turn]) -> Language | None:
     for turn in reversed(history):
+        if turn.role == "user" and (decided := _language_of_function_words(turn.content)):
+            return decided
         margin = _evidence(turn.content)
         if abs(margin) >= DECISIVE_MARGIN and turn.role == "user":
             return _sign(margin)
     return None
+
+
+def _language_of_function_words(text: str) -> Language | None:
+    """The language that has function words in ``text`` where the other has none: names may be of either language."""
+    folded = {fold(word) for word in words(text)}
+    spanish = not SPANISH_WORDS.isdisjoint(folded) or not SPANISH_OPENINGS.isdisjoint(text)
+    english = not ENGLISH_WORDS.isdisjoint(folded)
+    if spanish == english:
+        return None
+    return "es" if spanish else "en"
 
 
 def _evidence(text: str) -> float:

@@ -126,3 +126,14 @@ def test_a_further_passage_that_says_the_same_again_is_left_out() -> None:
     copy = make_chunk("El bono es de $120.000.", path="copia.md", section="Copia")
     selection = choose("¿Cuánto es el bono?", hit(BONUS, 0.8, [0.8, 0.1, 0.0]), hit(copy, 0.79, [0.8]))
     assert {quote.chunk.path for quote in selection.quotes} == {BONUS.path}
+
+
+def test_an_introduction_of_the_sections_below_comes_with_their_headings() -> None:
+    introduction = make_chunk("Esto haremos este año:\nCrecer\nAprender", section="Objetivos")
+    lead, *below = introduction.units
+    chunk = replace(introduction, units=(lead, *(replace(unit, kind="heading") for unit in below)))
+    assert quoted(choose("¿Existen objetivos este año?", hit(chunk, 0.8, [0.8, 0.1, 0.1]))) == [
+        "Esto haremos este año:",
+        "Crecer",
+        "Aprender",
+    ]
