@@ -42,11 +42,12 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@echo "== installing $(TORCH) (CPU build where there is one)"
 	@$(BIN)/pip install --disable-pip-version-check --quiet --no-deps $(TORCH) --index-url $(TORCH_CPU_INDEX) --retries 0 --timeout 4 2>/dev/null \
-	  || $(BIN)/pip install --disable-pip-version-check --no-deps $(TORCH)
-	@echo "== installing the locked dependencies"
+	  || $(BIN)/pip install --disable-pip-version-check --quiet --no-deps $(TORCH)
+	@echo "== installing the locked dependencies (about a minute)"
 	@( $(BIN)/pip install --disable-pip-version-check --quiet $(UV) \
-	  && $(BIN)/uv pip install --python $(BIN)/python --no-deps --require-hashes --compile-bytecode -r requirements.lock ) \
-	  || $(BIN)/pip install --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	  && $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes --compile-bytecode -r requirements.lock ) \
+	  || $(BIN)/pip install --disable-pip-version-check --quiet --no-deps --require-hashes -r requirements.lock
+	@echo "== installing faro"
 	@$(BIN)/pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 

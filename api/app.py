@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Annotated, Any
 
+import anyio
 import anyio.to_thread
 from fastapi import APIRouter, Body, Depends, FastAPI, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
@@ -26,6 +27,8 @@ from rag.types import LANGUAGES, Question, Turn
 
 logger = logging.getLogger(__name__)
 
+MOST_ANSWERS_AT_ONCE = 32  # fewer than the 40 worker threads: a chat model that hangs must not hold up /readyz
+
 
 def create_app(engine: AnswerEngine, settings: Settings) -> FastAPI:
     """The application around ``engine``, which is warmed when the server starts; a missing index does not stop it."""
@@ -42,10 +45,12 @@ def create_app(engine: AnswerEngine, settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # the framework's documentation pages load scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # behind a proxy the redirect would name the wrong scheme and host
     )
     app.state.engine = engine
     app.state.settings = settings
     app.state.limiter = QuestionLimiter(settings.rate_limit)
+    app.state.answering = anyio.CapacityLimiter(MOST_ANSWERS_AT_ONCE)
     app.include_router(_service_routes)
     app.include_router(_v1_routes)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=schema.MAX_BODY_BYTES)
@@ -64,13 +69,13 @@ def _warm(engine: AnswerEngine) -> None:
 
 
 def _describe_problems(app: FastAPI) -> None:
-    """Let the OpenAPI document say that errors are problem documents (the framework calls them JSON)."""
+    """Let the OpenAPI document say that errors are problem documents (the framework calls them what answers are)."""
     document = app.openapi()
     for path in document["paths"].values():
         for operation in path.values():
             for status, response in operation["responses"].items():
-                if status >= "400" and "application/json" in response.get("content", {}):
-                    response["content"] = {MEDIA_TYPE: response["content"]["application/json"]}
+                if status >= "400":
+                    response["content"] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
 
 async def _engine(request: Request) -> AnswerEngine:
@@ -88,7 +93,9 @@ SettingsDependency = Annotated[Settings, Depends(_settings)]
 
 _PROBLEM: dict[str, Any] = {"model": schema.Problem}
 _ASK_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: _PROBLEM | {"description": "The body is not UTF-8, or nested too deeply."},
     413: _PROBLEM | {"description": f"The body is larger than {schema.MAX_BODY_BYTES} bytes."},
+    415: _PROBLEM | {"description": "The body is not sent as JSON."},
     422: _PROBLEM | {"description": "The question cannot be taken; `errors` names the fields."},
     429: _PROBLEM | {"description": "Too many questions from this address; see `Retry-After`."},
     502: _PROBLEM | {"description": "The chat model failed."},
@@ -143,20 +150,25 @@ def search(
     language: Annotated[schema.Language | None, Query(description="Language of the query, if known.")] = None,
 ) -> schema.SearchResponse:
     """The sections nearest to a query, best first."""
+    version_before = engine.status()["index_version"]
     hits = engine.search(q, k, language)
-    return schema.SearchResponse(hits=[search_hit(hit) for hit in hits], index_version=engine.status()["index_version"])
+    while version_before != (version_now := engine.status()["index_version"]):  # a new index took over amid the search
+        version_before = version_now
+        hits = engine.search(q, k, language)
+    return schema.SearchResponse(hits=[search_hit(hit) for hit in hits], index_version=version_before)
 
 
 @_v1_routes.post("/ask", responses=_ASK_PROBLEMS, dependencies=[Depends(check_rate)])
-def ask(body: schema.AskRequest, engine: EngineDependency) -> schema.AskResponse:
+async def ask(request: Request, body: schema.AskRequest, engine: EngineDependency) -> schema.AskResponse:
     """The whole answer at once."""
-    return schema.AskResponse.model_validate(engine.ask(_question(body)))
+    answer = await anyio.to_thread.run_sync(engine.ask, _question(body), limiter=request.app.state.answering)
+    return schema.AskResponse.model_validate(answer)
 
 
 async def _started(
-    body: Annotated[schema.AskRequest, Body()], engine: EngineDependency
+    request: Request, body: Annotated[schema.AskRequest, Body()], engine: EngineDependency
 ) -> AsyncIterator[AsyncIterator[Event | Exception]]:
-    async with started_events(engine, _question(body)) as events:
+    async with started_events(engine, _question(body), request.app.state.answering) as events:
         yield events
 
 

@@ -14,6 +14,7 @@ import typer
 from rag.errors import ChatModelError, FaroError, IndexUnavailableError, IngestError, QuestionError, SettingsError
 
 if TYPE_CHECKING:
+    from api.supervise import Service
     from rag.settings import Settings
 
 # What the exit code says. Commands import what they need when they run: `faro --help` must not wait for a model.
@@ -191,7 +192,7 @@ def serve(
         host=settings.host,
         port=settings.port,
         log_config=None,
-        access_log=False,  # it would log queries; the application logs a line per request without them
+        access_log=False,  # it would log queries; the application logs a line per request without them, at debug level
         server_header=False,
         timeout_graceful_shutdown=SECONDS_OF_GRACE,
     )
@@ -207,7 +208,7 @@ def ui(
     from api.supervise import chat_service, check_port, run_together
 
     check_port(settings.host, settings.ui_port, "FARO_UI_PORT or --port")
-    run_together([chat_service(settings)], lambda service: _announce(service.name, service.address))
+    run_together([chat_service(settings)], _announce)
 
 
 @app.command()
@@ -234,12 +235,13 @@ def up(
     ingested = subprocess.run(faro_command("ingest", str(settings.handbook), *["--force"] * replace_all), check=False)
     if ingested.returncode:
         raise typer.Exit(ingested.returncode)
-    services = [api_service(settings), chat_service(settings)]
-    run_together(services, lambda service: _announce(service.name, service.address))
+    run_together([api_service(settings), chat_service(settings)], _announce)
 
 
-def _announce(name: str, address: str) -> None:
-    typer.echo(f"{name}: {address}")
+def _announce(services: Sequence[Service]) -> None:
+    """Print the addresses, apart from the messages of the services around them."""
+    lines = [f"{service.name}: {service.address}" for service in services]
+    typer.echo("\n".join(["", *lines, ""]))
 
 
 def _settings(**overrides: Any) -> Settings:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, TextIO
 from rich.console import Console
 from rich.text import Text
 
+from rag.frames import FRAMES
+
 if TYPE_CHECKING:
     from ingest.sync import IngestReport
     from rag.types import Answer, Citation, Hit
@@ -19,6 +21,7 @@ Progress = Callable[[str, int, int], None]
 
 SECONDS_BETWEEN_LINES = 2.0  # progress where no bar can be drawn, such as a log
 LONGEST_EXCERPT = 240  # characters of a hit: enough to recognise it in a list
+MOST_NEAREST_SHOWN = 3  # sections after a refusal: enough to go on
 MOST_REMARKS_SHOWN = 20  # about single files; --json lists them all
 
 TEXTS = {
@@ -43,14 +46,26 @@ def show_answer(answer: Answer, stream: TextIO | None = None) -> None:
     """Print the answer, then what it stands on: page, section, file, lines, address and quote."""
     console = _console(stream)
     texts = TEXTS[answer.language]
-    _line(console, answer.text)
+    refused = answer.status == "not_found"
+    # The text of a refusal goes on to name the sections that are shown with their places here.
+    _line(console, answer.text.partition(FRAMES[answer.language]["nearest"])[0].rstrip() if refused else answer.text)
     if answer.notice:
         _line(console, "", answer.notice, style="yellow")
-    shown, heading = (answer.citations, "sources") if answer.citations else (answer.consulted, "nearest")
+    shown = _nearest(answer.consulted) if refused else answer.citations
     if shown:
-        _line(console, "", texts[heading], style="bold")
+        _line(console, "", texts["nearest" if refused else "sources"], style="bold")
     for citation in shown:
         _show_citation(console, citation, texts)
+        if not refused:
+            _line(console, *(f"    > {line}" for line in citation.quote.splitlines() if line.strip()))
+
+
+def _nearest(consulted: Sequence[Citation]) -> list[Citation]:
+    """The first few sections, each once."""
+    sections: dict[tuple[str, ...], Citation] = {}
+    for citation in consulted:
+        sections.setdefault((citation.path, *citation.breadcrumb), citation)
+    return list(sections.values())[:MOST_NEAREST_SHOWN]
 
 
 def _show_citation(console: Console, citation: Citation, texts: dict[str, str]) -> None:
@@ -60,7 +75,6 @@ def _show_citation(console: Console, citation: Citation, texts: dict[str, str]) 
     _line(console, f"[{citation.id}] {_trail(citation.breadcrumb or (citation.title,))}", style="cyan")
     _line(console, f"    {_place(citation.path, citation.start_line, citation.end_line)}", *_indented(marks))
     _line(console, f"    {citation.url}", style="dim")
-    _line(console, *(f"    > {line}" for line in citation.quote.splitlines() if line.strip()))
 
 
 def show_hits(hits: Sequence[Hit], stream: TextIO | None = None) -> None:

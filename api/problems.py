@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import traceback
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
@@ -36,6 +38,7 @@ HINTS = {
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "Send the body as JSON, with the header Content-Type: application/json.",
     HTTPStatus.BAD_REQUEST: "The body could not be read as JSON.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "The service failed on this request; its log says where.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "The service is stopping; ask again when it is back.",
 }
 # A refused body is read up to this size before the connection closes, so that its sender gets to see the refusal.
 MAX_DRAINED_BYTES = 4 * 1024 * 1024
@@ -113,9 +116,15 @@ def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error.body, bytes) and error.body:  # the framework parses JSON bodies only
         status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
         return problem_response(problem_of(status, HINTS[status], request.url.path))
-    fields = [FieldProblem(field=_field_name(item["loc"]), message=_message(item["msg"])) for item in error.errors()]
+    fields = [_field_problem(item) for item in error.errors()]
     detail = "; ".join(f"{item.field}: {item.message}" for item in fields)
     return problem_response(problem_of(HTTPStatus.UNPROCESSABLE_ENTITY, detail, request.url.path, errors=fields))
+
+
+def _field_problem(item: Mapping[str, Any]) -> FieldProblem:
+    if item["type"] == "json_invalid":  # its place in the body stands where a field's name would
+        return FieldProblem(field="body", message=f"not valid JSON, from character {item['loc'][-1]}")
+    return FieldProblem(field=_field_name(item["loc"]), message=_message(item["msg"]))
 
 
 def _field_name(location: tuple[str | int, ...]) -> str:
@@ -130,7 +139,7 @@ def _message(text: str) -> str:
 class Border:
     """The outermost layer (pure ASGI): security headers, the size limit, one log line, bugs turned into problems.
 
-    The log line has method, path, status and milliseconds; never a query string or a body.
+    The log line, at debug level, has method, path, status and milliseconds; never a query string or a body.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -161,9 +170,12 @@ class Border:
             problem = unexpected_problem(error, path)
             if not status:
                 await problem_response(problem)(scope, receive, send_with_headers)
+        except asyncio.CancelledError:  # the server stops and has waited long enough; passed on, it would be a traceback
+            if not status:
+                await _stopping(path)(scope, receive, send_with_headers)
         finally:
             elapsed_ms = (time.perf_counter() - started) * 1000
-            logger.info("%s %s %d %.0f ms", scope["method"], path, status, elapsed_ms)
+            logger.debug("%s %s %d %.0f ms", scope["method"], path, status, elapsed_ms)
 
 
 def _set_headers(headers: MutableHeaders) -> None:
@@ -180,6 +192,11 @@ def _declares_too_much(scope: Scope) -> bool:
 
 def _too_large(path: str) -> JSONResponse:
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    return problem_response(problem_of(status, HINTS[status], path), {"Connection": "close"})
+
+
+def _stopping(path: str) -> JSONResponse:
+    status = HTTPStatus.SERVICE_UNAVAILABLE
     return problem_response(problem_of(status, HINTS[status], path), {"Connection": "close"})
 
 

@@ -88,7 +88,10 @@ class Citation(_FromCore):
 class AskResponse(_FromCore):
     """The answer. ``[1]``-style marks in ``answer`` are ids of ``citations``; ``consulted`` was read, not cited."""
 
-    answer: str = Field(validation_alias=AliasChoices("answer", "text"))
+    answer: str = Field(
+        validation_alias=AliasChoices("answer", "text"),
+        description="Plain text: it may quote code from the handbook, so escape it before it becomes part of HTML.",
+    )
     language: Language
     status: Status
     citations: list[Citation]

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
 
+import anyio
 import anyio.from_thread
 import anyio.to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
@@ -25,14 +26,16 @@ logger = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def started_events(engine: AnswerEngine, question: Question) -> AsyncIterator[AsyncIterator[Event | Exception]]:
+async def started_events(
+    engine: AnswerEngine, question: Question, limiter: anyio.CapacityLimiter
+) -> AsyncIterator[AsyncIterator[Event | Exception]]:
     """The events of one answer, once the first is there; what goes wrong before it is raised.
 
-    The engine runs in a worker thread. When the client goes, the receiving end closes, and the thread stops at
+    The engine runs in a worker thread, of which ``limiter`` lends so many at once. When the client goes, the receiving end closes, and the thread stops at
     the engine's next event.
     """
     send, receive = anyio.create_memory_object_stream[Event | Exception](math.inf)
-    work = partial(anyio.to_thread.run_sync, _pump, engine, question, send, abandon_on_cancel=True)
+    work = partial(anyio.to_thread.run_sync, _pump, engine, question, send, abandon_on_cancel=True, limiter=limiter)
     worker = asyncio.ensure_future(work())
     try:
         first = await receive.receive()

@@ -83,8 +83,8 @@ def check_port(host: str, port: int, setting: str) -> None:
             raise ServiceError(f"cannot listen on {host}:{port} ({reason}); set {setting} to a free port") from error
 
 
-def run_together(services: Sequence[Service], announce: Callable[[Service], None]) -> None:
-    """Start every service, ``announce`` each when all answer, and wait. Ctrl-C and SIGTERM stop them all.
+def run_together(services: Sequence[Service], announce: Callable[[Sequence[Service]], None]) -> None:
+    """Start every service, ``announce`` them when all answer, and wait. Ctrl-C and SIGTERM stop them all.
 
     Returns after a stop that was asked for. Raises ServiceError when one stops by itself or never answers; the
     others are stopped then.
@@ -95,8 +95,7 @@ def run_together(services: Sequence[Service], announce: Callable[[Service], None
             for service in services:
                 processes[service.name] = _spawn(service)
             _wait_until_answering(services, processes)
-            for service in services:
-                announce(service)
+            announce(services)
             while True:
                 _check_alive(processes)
                 time.sleep(SECONDS_BETWEEN_LOOKS)

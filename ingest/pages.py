@@ -19,6 +19,9 @@ CountTokens = Callable[[Sequence[str]], list[int]]
 
 DRAFT = "marked as a draft (FARO_INCLUDE_DRAFTS=true indexes drafts too)"
 NO_TEXT = "no text"
+NO_PUBLIC_ADDRESS = (
+    "the public address of the handbook is not known: citations carry addresses relative to it (FARO_SITE_URL sets it)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,8 @@ class _Reading:
         self._skipped = list(discovery.skipped)
         self._failed: list[Skipped] = []
         self._problems = list(discovery.site.problems)
+        if discovery.site.site_url is None:
+            self._problems.append(NO_PUBLIC_ADDRESS)
         self._chunk_pages: dict[str, str] = {}
 
     def take(self, source: SourceFile) -> None:

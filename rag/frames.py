@@ -74,24 +74,9 @@ SMALL_TALK: Mapping[Language, Mapping[str, frozenset[str]]] = {
             }
         ),
         "agreed": frozenset(
-            {
-                "ok",
-                "oka",
-                "okay",
-                "okey",
-                "vale",
-                "genial",
-                "perfecto",
-                "excelente",
-                "entendido",
-                "listo",
-                "buenísimo",
-                "buenisimo",
-                "súper",
-                "super",
-                "bacán",
-                "bacan",
-            }
+            """
+            ok oka okay okey vale genial perfecto excelente entendido listo buenísimo buenisimo súper super bacán bacan
+            """.split()
         ),
     },
     "en": {
@@ -105,9 +90,7 @@ SMALL_TALK: Mapping[Language, Mapping[str, frozenset[str]]] = {
                 for verb in ("understand", "get it", "get that", "follow")
             }
         ),
-        "agreed": frozenset(
-            {"ok", "okay", "perfect", "great", "cool", "awesome", "excellent", "nice", "understood", "brilliant"}
-        ),
+        "agreed": frozenset("ok okay perfect great cool awesome excellent nice understood brilliant".split(" ")),
     },
 }
 

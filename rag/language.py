@@ -18,7 +18,7 @@ SPANISH_WORDS = frozenset(
     """
     al algo aqui asi aun como con cual cuales cuando cuanta cuantas cuanto cuantos de del desde donde el ella
     ellos en entre es esa ese eso esta estan estas este esto estos estoy favor gracias ha hacer hace hago hasta
-    hay hola la las le les lo los mas me mi mis muy necesito nos nosotros nuestra nuestro o para pero por porque
+    hay hola la las le les lo los mas mi mis muy necesito nos nosotros nuestra nuestro o para pero por porque
     pq puede puedo pueden que q quien quienes quiero se ser si sin sobre son soy su sus tal tambien te tengo
     tenemos tiene tienen tu tus un una unas unos usted y ya yo
     """.split()

@@ -367,6 +367,12 @@ def test_questions_are_never_logged(serve: Serve, caplog: pytest.LogCaptureFixtu
     assert not any("secreto" in line or "\n" in line for line in ours)
 
 
+def test_a_request_leaves_no_line_at_the_usual_level(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="api")
+    serve().post("/v1/ask", json={"question": "¿Cuántos días?"})
+    assert not [record for record in caplog.records if record.name.startswith("api")]
+
+
 def test_the_openapi_document_has_examples_and_problems(serve: Serve) -> None:
     document = serve().get("/openapi.json").json()
     responses = document["paths"]["/v1/ask"]["post"]["responses"]

@@ -40,7 +40,8 @@ def after(*turns: str, text: str) -> Question:
         "¿Quién lo aprueba?", "¿Y para mi familia?", "¿Y eso dónde está?", "¿cuándo pagan?", "¿Por qué?",
         "cuéntame más", "How many of them per year?", "Why is that?", "tell me more",
         "and how do I ask for it?", "How much is it?", "yes", "what about seniors?", "Who approves it?", "when?",
-        "How long does it usually take?", "And for my family?",
+        "How long does it usually take?", "And for my family?", "¿cuáles son sus roles?", "¿tiene costo?",
+        "¿es gratis?", "is it free?", "¿tiene un costo para el empleado?", "what are their roles?",
     ],
 )  # fmt: skip
 def test_elliptic_question_takes_its_subject_along(text: str) -> None:
@@ -55,7 +56,9 @@ def test_elliptic_question_takes_its_subject_along(text: str) -> None:
         "¿Cómo funciona el proceso de selección?", "¿Dónde está la oficina?", "¿Quién es el gerente?", "teletrabajo",
         "¿Cuáles son los valores de la empresa?", "¿y el proceso de selección cómo funciona?",
         "Is there a gym?", "charlas técnicas",
-        "Is it possible to work remotely?", "¿Qué ese programa de mentoría incluye para cada nueva persona?",
+        "¿Es obligatoria la mentoría?", "¿Tiene Faro gimnasio?", "¿Es posible teletrabajar?",
+        "¿Los QA tienen su propio plan?", "Is it possible to work remotely?",
+        "¿Qué ese programa de mentoría incluye para cada nueva persona?",
         "What is the mission of the company?", "How do I request a certification refund?", "Where is the office?",
         "Is it possible to work remotely from another country for a month?", "benefits", "What are the company values?",
     ],
@@ -133,6 +136,9 @@ def test_question_without_words_does_not_fail() -> None:
         ("Gracias, hasta luego", ("es", "thanks")),
         ("chao", ("es", "goodbye")), ("hello there", ("en", "greeting")), ("Good morning", ("en", "greeting")),
         ("thank you so much!", ("en", "thanks")), ("bye", ("en", "goodbye")),
+        ("gracias, muy útil", ("es", "thanks")), ("thanks, very helpful", ("en", "thanks")),
+        ("gracias, clarísimo", ("es", "thanks")), ("ok", ("es", "agreed")), ("genial", ("es", "agreed")),
+        ("perfect", ("en", "agreed")), ("no entendí", ("es", "unclear")), ("I don't understand", ("en", "unclear")),
     ],
 )  # fmt: skip
 def test_small_talk_is_recognised(text: str, expected: tuple[Language, str]) -> None:
@@ -141,11 +147,20 @@ def test_small_talk_is_recognised(text: str, expected: tuple[Language, str]) -> 
 
 @pytest.mark.parametrize(
     "text",
-    ["hola, ¿qué es el bono?", "gracias por explicar el seguro", "¿cómo?", "ok", "sí", "",
-     "hello, how is pay reviewed?", "¿Qué día?", "how are you paid", "todo"],
+    ["hola, ¿qué es el bono?", "gracias por explicar el seguro", "¿cómo?", "sí", "", "¿ok?",
+     "hola, ¿cuál es la misión?", "gracias, ¿y los beneficios?", "gracias y los beneficios", "hola vacaciones",
+     "no entiendo el seguro", "great benefits", "hello, how is pay reviewed?", "¿Qué día?", "how are you paid", "todo"],
 )  # fmt: skip
 def test_questions_are_not_small_talk(text: str) -> None:
     assert small_talk(text) is None
+
+
+def test_small_talk_of_both_languages_is_answered_in_the_likely_one() -> None:
+    assert [small_talk("ok", language) for language in LANGUAGES] == [(language, "agreed") for language in LANGUAGES]
+
+
+def test_follow_up_after_small_talk_leans_on_the_question_before_it() -> None:
+    assert BONUS in look_up(after(BONUS, "…", "gracias, muy útil", "…", text="¿y cuánto es?"), "es").text
 
 
 # --- with a chat model

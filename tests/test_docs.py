@@ -85,7 +85,7 @@ def test_readme_links_lead_somewhere(name: str) -> None:
     assert (PROJECT_ROOT / name).exists()
 
 
-@pytest.mark.parametrize("line", [line for line in EXAMPLES if re.match(r"faro (ask|search)", line)])
+@pytest.mark.parametrize("line", [line for line in EXAMPLES if re.match(r"\.venv/bin/faro (ask|search)", line)])
 def test_readme_questions_are_answered(
     sample: Settings, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -97,6 +97,19 @@ def test_readme_questions_are_answered(
         assert not stop.code
     printed = capsys.readouterr().out
     assert json.loads(printed)["status"] == "answered" if "--json" in arguments else "[1]" in printed
+
+
+def test_readme_examples_call_the_command_where_it_is_installed() -> None:
+    commands = [word for line in EXAMPLES for word in shlex.split(line, comments=True) if word.endswith("faro")]
+    assert commands
+    assert set(commands) == {".venv/bin/faro"}
+
+
+def test_installing_is_quiet() -> None:
+    makefile = (PROJECT_ROOT / "Makefile").read_text(encoding="utf-8")
+    installs = [line for line in makefile.splitlines() if re.search(r"(pip|uv pip) install ", line)]
+    assert installs
+    assert all("--quiet" in line for line in installs)
 
 
 def test_readme_request_is_answered(sample: Settings) -> None:

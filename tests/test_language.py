@@ -35,6 +35,12 @@ LEXICON = load_lexicon(PROJECT_ROOT / "data" / "model")
         ("hola", "es"),
         ("hay teletrabajo?", "es"),
         ("remote work?", "en"),
+        ("correo de people growth", "es"),
+        ("email de soporte", "es"),
+        ("email for beneficios", "en"),
+        ("show me benefits", "en"),
+        ("¿Feedback on demand?", "es"),
+        ("Who is Peña?", "en"),
     ],
 )
 def test_language_of_short_questions(text: str, language: Language) -> None:

@@ -61,8 +61,19 @@ def test_an_answer_is_followed_by_what_it_stands_on() -> None:
 
 
 def test_a_refusal_shows_the_nearest_sections() -> None:
-    refusal = replace(ANSWER, text="No.", status="not_found", citations=(), consulted=ANSWER.citations, language="en")
-    assert "Nearest sections\n[1] Vacaciones › Detalle" in shown(refusal)
+    near = [replace(ANSWER.citations[0], id=number, breadcrumb=(f"Sección {number}",)) for number in (1, 2, 3, 4)]
+    text = "The handbook does not say.\n\nThe closest there is in the handbook:\n\n- Sección 1"
+    consulted = (near[0], *near)
+    refusal = replace(ANSWER, text=text, status="not_found", citations=(), consulted=consulted, language="en")
+    lines = shown(refusal).splitlines()
+    assert lines[:3] == ["The handbook does not say.", "", "Nearest sections"]
+    assert [line for line in lines if line.startswith("[")] == [f"[{n}] Sección {n}" for n in (1, 2, 3)]
+    assert lines.count("    vacaciones.md:3") == lines.count("    /vacaciones.md") == 3
+    assert "> " not in "".join(lines)
+
+
+def test_small_talk_is_shown_by_itself() -> None:
+    assert shown(replace(ANSWER, text="¡Hola!", status="not_found", citations=(), consulted=())) == "¡Hola!\n"
 
 
 def test_a_draft_says_so() -> None:

@@ -288,6 +288,13 @@ def test_a_damaged_vector_cache_is_said(small: SmallIndex) -> None:
     assert any("vector cache" in problem for problem in small.ingest().problems)
 
 
+@pytest.mark.parametrize(("site_url", "remarks"), [(None, 1), ("https://manual.example", 0)], ids=["unknown", "known"])
+def test_an_unknown_public_address_is_said_once(small: SmallIndex, site_url: str | None, remarks: int) -> None:
+    small.options["site_url"] = site_url
+    problems = small.ingest().problems
+    assert sum("FARO_SITE_URL" in problem for problem in problems) == remarks
+
+
 def test_a_second_ingest_at_once_is_refused(small: SmallIndex) -> None:
     small.ingest()
     with FileLock(small.index / LOCK), pytest.raises(IngestError, match=r"another `faro ingest` \(process \d+\)"):
