@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 import typer
 
@@ -52,18 +53,58 @@ app = typer.Typer(
 )
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on standard output.")]
-HostOption = Annotated[str | None, typer.Option(help="Address to listen on (FARO_HOST).", show_default=False)]
+
+
+def _not_empty(value: Path | str | None) -> Path | str | None:
+    """An empty argument is a variable that was not set: neither this folder nor every network is meant."""
+    if value is not None and not str(value).strip():
+        raise typer.BadParameter("it is empty; leave it out or give a value")
+    return value
+
+
+HostOption = Annotated[
+    str | None,
+    typer.Option(help="Address to listen on (FARO_HOST).", show_default=False, callback=_not_empty),
+]
 ForceOption = Annotated[bool, typer.Option("--force", help="Go on even where most of the indexed pages would vanish.")]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; always ends with SystemExit, its code one of EXIT_CODES."""
+    _open_closed_streams()
     _print_anything()
+    given = list(arguments) if arguments is not None else None
     try:
-        app(args=list(arguments) if arguments is not None else None, prog_name="faro")
+        code = app(args=given, prog_name="faro", standalone_mode=False)
+    except typer.TyperException as error:
+        code = EXIT_USAGE
+        if said := error.format_message().rstrip("."):  # without a command the help has been shown
+            _fail(f"{said}; see `faro --help` and `faro COMMAND --help`", code)
     except FaroError as error:
-        typer.echo(f"faro: {error}", err=True)
-        sys.exit(next((code for kind, code in EXIT_OF_ERROR if isinstance(error, kind)), EXIT_FAILED))
+        code = _fail(str(error), next((code for kind, code in EXIT_OF_ERROR if isinstance(error, kind)), EXIT_FAILED))
+    except OSError as error:  # what commands read and write has errors of its own; this is standard output
+        code = _fail(f"cannot read or write {error.filename or 'the output'} ({error.strerror})", EXIT_FAILED)
+        sys.stdout = _nowhere("w")  # the rest cannot be written either
+    sys.exit(code)
+
+
+def _fail(message: str, code: int) -> int:
+    """Say in one line what went wrong; ``code`` as it came."""
+    line = " ".join(message.split())
+    typer.echo(f"faro: {''.join(letter if letter.isprintable() else '?' for letter in line)}", err=True)
+    return code
+
+
+def _open_closed_streams() -> None:
+    """A service manager may start a program without streams: then what is written goes nowhere."""
+    # In this order the system gives them the numbers that C libraries write to.
+    sys.stdin = sys.stdin or _nowhere("r")
+    sys.stdout = sys.stdout or _nowhere("w")
+    sys.stderr = sys.stderr or _nowhere("w")
+
+
+def _nowhere(mode: Literal["r", "w"]) -> TextIO:
+    return Path(os.devnull).open(mode, encoding="utf-8")  # for as long as the process lasts
 
 
 def _print_anything() -> None:
@@ -93,7 +134,10 @@ def _root(
 @app.command()
 def ingest(
     directory: Annotated[
-        Path | None, typer.Argument(metavar="[DIR]", help="The handbook's folder (FARO_HANDBOOK).", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="[DIR]", help="The handbook's folder (FARO_HANDBOOK).", show_default=False, callback=_not_empty
+        ),
     ] = None,
     force: ForceOption = False,
     include_drafts: Annotated[
@@ -106,10 +150,11 @@ def ingest(
 
     from api.output import show_progress, show_report
     from ingest.sync import ingest as make_index
-    from rag.embedding import load_encoder
+    from rag.embedding import available_threads, load_encoder
 
     with show_progress() as progress:
-        report = make_index(settings, load_encoder(settings.encoder), force=force, progress=progress)
+        encoder = load_encoder(settings.encoder, threads=available_threads())
+        report = make_index(settings, encoder, force=force, progress=progress)
     if as_json:
         _print_json(report.as_dict())
     else:
@@ -194,6 +239,7 @@ def serve(
         log_config=None,
         access_log=False,  # it would log queries; the application logs a line per request without them, at debug level
         server_header=False,
+        ws="none",  # there is no WebSocket here to speak to
         timeout_graceful_shutdown=SECONDS_OF_GRACE,
     )
 
@@ -214,7 +260,8 @@ def ui(
 @app.command()
 def up(
     handbook: Annotated[
-        Path | None, typer.Option(help="The handbook's folder (FARO_HANDBOOK).", show_default=False)
+        str | None,
+        typer.Option(help="The handbook's folder (FARO_HANDBOOK).", show_default=False, callback=_not_empty),
     ] = None,
     host: HostOption = None,
     port: Annotated[int | None, typer.Option(help="Port of the API (FARO_PORT).", show_default=False)] = None,
@@ -247,14 +294,24 @@ def _announce(services: Sequence[Service]) -> None:
 def _settings(**overrides: Any) -> Settings:
     from rag.settings import load_settings
 
-    return load_settings(**overrides)
+    try:
+        return load_settings(**overrides)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f".env cannot be read ({error}); make it readable UTF-8 text, or remove it") from error
 
 
 def _text(argument: str) -> str:
     """The question given as ``argument``, or what standard input holds for ``-``."""
     if argument != "-":
-        return argument
+        return _respelled(argument)
     return sys.stdin.buffer.read(MOST_STDIN_BYTES).decode("utf-8", errors="replace")
+
+
+def _respelled(argument: str) -> str:
+    """``argument`` in UTF-8: where the locale is ASCII, Python hands on the bytes of other characters in disguise."""
+    if not any("\udc80" <= character <= "\udcff" for character in argument):
+        return argument
+    return argument.encode("utf-8", errors="surrogateescape").decode("utf-8", errors="replace")
 
 
 def _print_json(value: object) -> None:

@@ -170,7 +170,7 @@ class Border:
             problem = unexpected_problem(error, path)
             if not status:
                 await problem_response(problem)(scope, receive, send_with_headers)
-        except asyncio.CancelledError:  # the server stops and has waited long enough; passed on, it would be a traceback
+        except asyncio.CancelledError:  # the server stops and has waited long enough; its own word is a traceback
             if not status:
                 await _stopping(path)(scope, receive, send_with_headers)
         finally:

@@ -31,8 +31,8 @@ async def started_events(
 ) -> AsyncIterator[AsyncIterator[Event | Exception]]:
     """The events of one answer, once the first is there; what goes wrong before it is raised.
 
-    The engine runs in a worker thread, of which ``limiter`` lends so many at once. When the client goes, the receiving end closes, and the thread stops at
-    the engine's next event.
+    The engine runs in a worker thread, of which ``limiter`` lends so many at once. When the client goes, the
+    receiving end closes, and the thread stops at the engine's next event.
     """
     send, receive = anyio.create_memory_object_stream[Event | Exception](math.inf)
     work = partial(anyio.to_thread.run_sync, _pump, engine, question, send, abandon_on_cancel=True, limiter=limiter)

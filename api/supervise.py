@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -80,7 +81,10 @@ def check_port(host: str, port: int, setting: str) -> None:
             probe.bind((host, port))
         except OSError as error:
             reason = error.strerror or str(error)
-            raise ServiceError(f"cannot listen on {host}:{port} ({reason}); set {setting} to a free port") from error
+            advice = f"set {setting} to a free port"
+            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+                advice = "set FARO_HOST or --host to an address of this machine"
+            raise ServiceError(f"cannot listen on {host}:{port} ({reason}); {advice}") from error
 
 
 def run_together(services: Sequence[Service], announce: Callable[[Sequence[Service]], None]) -> None:

@@ -19,6 +19,7 @@ CountTokens = Callable[[Sequence[str]], list[int]]
 
 DRAFT = "marked as a draft (FARO_INCLUDE_DRAFTS=true indexes drafts too)"
 NO_TEXT = "no text"
+LONGEST_UNIT = 10_000  # characters; several pages without a full stop are data, and no answer could show them
 NO_PUBLIC_ADDRESS = (
     "the public address of the handbook is not known: citations carry addresses relative to it (FARO_SITE_URL sets it)"
 )
@@ -127,8 +128,16 @@ class _Reading:
             updated=document.meta.updated,
             draft=document.meta.draft,
             wip=document.meta.wip,
-            chunks=tuple(chunk for chunk in chunks if chunk.units),
+            chunks=tuple(chunk for chunk in chunks if chunk.units and not self._is_endless(chunk)),
         )
+
+    def _is_endless(self, chunk: Chunk) -> bool:
+        longest = max(len(unit.text) for unit in chunk.units)
+        if longest > LONGEST_UNIT:
+            self._problems.append(
+                f"{chunk.path}: from line {chunk.span.start_line}, {longest} characters without a break are left out"
+            )
+        return longest > LONGEST_UNIT
 
     def _keep(self, page: Page) -> None:
         taken = next((self._chunk_pages[chunk.id] for chunk in page.chunks if chunk.id in self._chunk_pages), None)

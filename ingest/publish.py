@@ -219,9 +219,18 @@ def _kept(versions: Versions) -> set[str]:
 def _is_sound(versions: Versions, name: str) -> bool:
     try:
         text = versions.manifest_text(name)
-        return text is not None and versions.is_intact(name, manifest_from_json(text))
+        if text is None:
+            return False
+        manifest = manifest_from_json(text)
+        return _is_named_rightly(manifest) and versions.is_intact(name, manifest)
     except IndexUnavailableError:
         return False
+
+
+def _is_named_rightly(manifest: Manifest) -> bool:
+    """Whether the version is that of what the manifest says: one that was altered counts as damaged."""
+    as_it_was_named = replace(manifest, passage_records=0, unit_records=0)
+    return as_it_was_named.named().version == manifest.version
 
 
 def _unverified(where: str) -> IngestError:
@@ -238,7 +247,7 @@ def _reported(where: str) -> Iterator[None]:
     except OSError as error:
         raise IngestError(f"cannot write the index in {where} ({error}); make room or make it writable") from error
     except IndexUnavailableError as error:
-        raise IngestError(f"cannot write the index: {error}") from error
+        raise IngestError(f"cannot write the index, perhaps for want of room on the disk: {error}") from error
 
 
 def _replace_text(file: Path, text: str) -> None:

@@ -9,7 +9,7 @@ from rag.analysis import fold
 from rag.types import Language
 
 URL = re.compile(r"(?:https?://|www\.)[^\s<>()\[\]\"'«»“”]*[^\s<>()\[\]\"'«»“”.,;:!?]", re.IGNORECASE)
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]+(?:\.[\w-]+)+")
 _TIME = re.compile(
     r"\b([01]?\d|2[0-3])[:.h]([0-5]\d)(?=\s*(?:h|hrs?|horas|[ap]\.?\s?m)\b)|\b([01]?\d|2[0-3]):([0-5]\d)\b"
 )

@@ -29,20 +29,24 @@ _logger = logging.getLogger(__name__)
 
 LANGUAGE_WORDS = 6  # fewer words of a reply do not tell its language
 ATTEMPTS = 2  # of which the second insists on the language
+SENTENCE_CHARACTERS = 3000  # without an end: no prose any more, and nothing that could be checked in time
+REPLY_CHARACTERS = 30_000  # longer than anyone reads
+PIECE_CHARACTERS = 500  # looked at together
 ALIGNED_WORDS = 3  # fewer words in common happen by chance
 ALIGNED_SHARE = 0.8  # of a sentence's words in one unit: as good as copied
 
 _DENIALS = frozenset({"no", "ni", "nunca", "jamás", "tampoco", "sin", "ningún", "ninguna", "ninguno", "nadie", "nada"})
 _TOKEN = re.compile("|".join(NOT_FOUND_TOKENS.values()))
-_LINK = re.compile(r"!?\[([^\[\]]*)\]\(\s*<?([^)\s>]*)>?[^)]*\)")
+# Possessive, here and below: what a model writes must not make a search take the square of its length.
+_LINK = re.compile(r"!?\[([^\[\]]*+)\]\(\s*+<?+([^)\s>]*+)>?+[^)]*+\)")
 _AUTOLINK = re.compile(r"<((?:https?://|mailto:)[^>\s]*)>", re.IGNORECASE)
 _QUOTED = re.compile(r"«[^»]*»|“[^”]*”|\"[^\"]*\"")
 _SOURCE_LIST = re.compile(r"(?:\W|\b(?:fuentes?|sources?|referencias?|references?)\b)*", re.IGNORECASE)
 _ID_WORD = re.compile(r"\bS\d{1,4}\b")
 _ANY_BRACKET = re.compile(r"\[[^\[\]]*\]")
 _WORD = re.compile(r"[^\W\d_]{2,}")
-_EMPTY_BRACKETS = re.compile(r"[ \t]*(?:\(\s*\)|\[\s*\]|<\s*>)")
-_BLANKS_BEFORE_STOP = re.compile(r"[ \t]+(?=[.,;:!?](?:\s|$))")
+_EMPTY_BRACKETS = re.compile(r"(?:(?<![ \t])[ \t]++)?(?:\(\s*+\)|\[\s*+\]|<\s*+>)")
+_BLANKS_BEFORE_STOP = re.compile(r"(?<![ \t])[ \t]++(?=[.,;:!?](?:\s|$))")
 _REPEATED_NUMBER = re.compile(r"(\[\d+\])(?:\s*\1)+")
 
 
@@ -125,10 +129,19 @@ class GenerativeAnswerer:
 
 
 def _sentences(pieces: Iterator[str], reader: SentenceStream) -> Generator[str, None, None]:
-    for piece in _without_thinking(pieces):
+    length = 0
+    for piece in chain.from_iterable(map(_small_pieces, _without_thinking(pieces))):
+        length += len(piece)
         yield from reader.feed(piece)
+        if length > REPLY_CHARACTERS or reader.waiting > SENTENCE_CHARACTERS:
+            raise ChatModelError("the chat model's reply has no end")
     if (rest := reader.close()).strip():
         yield rest
+
+
+def _small_pieces(piece: str) -> Iterator[str]:
+    """``piece`` cut up: some models send all they have to say at once."""
+    return (piece[start : start + PIECE_CHARACTERS] for start in range(0, len(piece), PIECE_CHARACTERS))
 
 
 def _without_thinking(pieces: Iterator[str]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import bm25s
 import numpy as np
@@ -122,6 +123,7 @@ def _flat(text: str) -> list[str]:
     return [term for terms in spanish_terms(text) for term in terms]
 
 
+@lru_cache(maxsize=20_000)
 def spanish_word_set(text: str) -> frozenset[str]:
-    """All Spanish terms of ``text``, for overlap tests."""
+    """All Spanish terms of ``text``, for overlap tests; remembered, since the same units are read again and again."""
     return frozenset(_flat(text))

@@ -21,6 +21,7 @@ _ANY_MARKER = re.compile(rf"(?i:{_FENCED})|{_FOREIGN}|{_BARE}")
 _IDS = re.compile(r"[sS]?(\d{1,4})(?:\s*[–—-]\s*[sS]?(\d{1,4}))?")
 
 _MAYBE_MARKER = re.compile(r"[*_`]*(?:[\[(【]|S\d|S$|$)")
+_LOOK_AHEAD = 8  # characters of the next sentence that decide whether it is one
 _GAP = re.compile(r"\s+")
 _STOP = re.compile(r"[.!?…]+[\"'»”’)\]*_`]*$")
 _ABBREVIATION = re.compile(
@@ -52,6 +53,7 @@ class SentenceStream:
 
     def __init__(self, *, bare_ids: bool) -> None:
         self._rest = ""
+        self._seen = 0  # of the rest: no sentence ends before here
         self._marker = _ANY_MARKER if bare_ids else _FENCED_MARKER
 
     def feed(self, text: str) -> list[str]:
@@ -61,7 +63,13 @@ class SentenceStream:
         while (end := self._boundary()) is not None:
             sentences.append(self._rest[:end])
             self._rest = self._rest[end:]
+            self._seen = 0
         return sentences
+
+    @property
+    def waiting(self) -> int:
+        """Characters of the sentence that is not complete yet."""
+        return len(self._rest)
 
     def close(self) -> str:
         """What is left, perhaps nothing, perhaps an unfinished sentence."""
@@ -74,12 +82,16 @@ class SentenceStream:
 
     def _boundary(self) -> int | None:
         """Where the first sentence ends; None until that is certain."""
-        for gap in _GAP.finditer(self._rest, len(self._rest) - len(self._rest.lstrip())):
-            following = self._rest[gap.end() : gap.end() + 8]
-            if _MAYBE_MARKER.match(following):
-                continue
-            if self._ends(self._rest[: gap.start()], following, line_ends="\n" in gap[0]):
+        decided = True
+        for gap in _GAP.finditer(self._rest, max(self._seen, len(self._rest) - len(self._rest.lstrip()))):
+            following = self._rest[gap.end() : gap.end() + _LOOK_AHEAD]
+            if not _MAYBE_MARKER.match(following) and self._ends(
+                self._rest[: gap.start()], following, line_ends="\n" in gap[0]
+            ):
                 return gap.start()
+            decided = decided and len(following) == _LOOK_AHEAD
+            if decided:
+                self._seen = gap.end()
         return None
 
     def _ends(self, sentence: str, following: str, *, line_ends: bool) -> bool:

@@ -123,9 +123,12 @@ class Collection:
         """The ids of the ``k`` records nearest to ``vector`` and their cosine similarity in [-1, 1], best first."""
         if k < 1:
             return []
+        # LangChain's own search would bring along every document and its metadata, of which only the ids are used: it
+        # takes three times as long.
         with self._client._translated():
-            found = self._store.similarity_search_by_vector_with_relevance_scores(vector.tolist(), k=k)
-        return [(document.id, float(np.clip(1.0 - distance, -1.0, 1.0))) for document, distance in found]
+            found = self._collection.query(query_embeddings=vector[None], n_results=k, include=["distances"])
+        similarities = (float(np.clip(1.0 - distance, -1.0, 1.0)) for distance in found["distances"][0])
+        return list(zip(found["ids"][0], similarities, strict=True))
 
     def vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
         """The vector of each id that is there."""

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_engine import INDEX_VERSION, SECTIONS, FakeEngine
 from fastapi.testclient import TestClient
 
-from api.app import create_app
+from api.app import MOST_ANSWERS_AT_ONCE, create_app
 from api.limits import QuestionLimiter
+from api.problems import Border
 from api.schema import EVENT_NAMES, MAX_BODY_BYTES
 from rag.errors import ChatModelError, EncoderError, IndexMismatchError, IndexUnavailableError, QuestionError
 from rag.settings import Settings, load_settings
-from rag.types import Turn
+from rag.types import Answer, Hit, Language, Question, Turn
 
 VACATION = "¿Cuántos días de vacaciones tengo?"
 
@@ -180,6 +184,13 @@ def test_a_body_that_is_not_json_is_refused(serve: Serve, content_type: str) -> 
     assert_problem(response, 415)
 
 
+@pytest.mark.parametrize("path", ["/v1/ask", "/v1/ask/stream"])
+def test_broken_json_is_called_so_and_where(serve: Serve, path: str) -> None:
+    response = serve().post(path, content=b'{"question" "a"}', headers={"content-type": "application/json"})
+    (error,) = assert_problem(response, 422)["errors"]
+    assert error == {"field": "body", "message": "not valid JSON, from character 12"}
+
+
 def test_the_field_at_fault_is_named(serve: Serve) -> None:
     problem = serve().post("/v1/ask", json={"question": "a", "language": "fr", "k": 0}).json()
     assert [error["field"] for error in problem["errors"]] == ["language", "k"]
@@ -196,7 +207,13 @@ def test_a_body_over_the_limit_is_refused(serve: Serve, chunked: bool) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/nothing", 404), ("GET", "/docs", 404), ("GET", "/v1/ask", 405), ("DELETE", "/v1/search", 405)],
+    [
+        ("GET", "/nothing", 404),
+        ("GET", "/docs", 404),
+        ("GET", "/v1/ask", 405),
+        ("DELETE", "/v1/search", 405),
+        ("POST", "/v1/ask/", 404),
+    ],
 )
 def test_unknown_addresses_and_methods_are_problems(serve: Serve, method: str, path: str, status: int) -> None:
     assert_problem(serve().request(method, path), status)
@@ -375,11 +392,71 @@ def test_a_request_leaves_no_line_at_the_usual_level(serve: Serve, caplog: pytes
 
 def test_the_openapi_document_has_examples_and_problems(serve: Serve) -> None:
     document = serve().get("/openapi.json").json()
-    responses = document["paths"]["/v1/ask"]["post"]["responses"]
     assert document["components"]["schemas"]["AskRequest"]["examples"]
-    for status in ("413", "422", "429", "502", "503"):
-        assert set(responses[status]["content"]) == {"application/problem+json"}
+    for path in ("/v1/ask", "/v1/ask/stream"):
+        responses = document["paths"][path]["post"]["responses"]
+        for status in ("400", "413", "415", "422", "429", "502", "503"):
+            assert set(responses[status]["content"]) == {"application/problem+json"}
     assert "HTTPValidationError" not in json.dumps(document)
+
+
+class ChangingEngine(FakeEngine):
+    """A new version of the index takes over during the first search."""
+
+    searches = 0
+
+    def search(self, text: str, k: int, language: Language | None = None) -> list[Hit]:
+        hits = super().search(text, k, language)
+        self.searches += 1
+        return hits[:1] if self.searches == 1 else hits
+
+    def status(self) -> dict[str, Any]:
+        return super().status() | {"index_version": f"version-{min(self.searches, 1)}"}
+
+
+def test_hits_come_from_the_version_they_name(serve: Serve) -> None:
+    found = serve(ChangingEngine()).get("/v1/search", params={"q": "vacaciones"}).json()
+    assert (found["index_version"], len(found["hits"])) == ("version-1", len(SECTIONS))
+
+
+def test_answers_that_hang_do_not_hold_up_the_rest(serve: Serve) -> None:
+    class HangingEngine(FakeEngine):
+        def ask(self, question: Question) -> Answer:
+            assert gate.wait(30)
+            return super().ask(question)
+
+    gate = threading.Event()
+    engine = HangingEngine()
+    client = serve(engine)
+    asked = MOST_ANSWERS_AT_ONCE + 10  # more than there are worker threads
+    with ThreadPoolExecutor(asked + 1) as people:
+        answers = [people.submit(client.post, "/v1/ask", json={"question": VACATION}) for _ in range(asked)]
+        try:
+            assert people.submit(client.get, "/readyz").result(10).status_code == 200
+            assert not any(answer.done() for answer in answers)
+        finally:
+            gate.set()
+        assert {answer.result(30).status_code for answer in answers} == {200}
+
+
+def test_a_request_cut_off_by_the_end_of_the_service_is_a_problem() -> None:
+    sent: list[dict] = []
+
+    async def endless(scope: dict, receive: object, send: object) -> None:
+        await asyncio.sleep(60)
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    async def drive() -> None:
+        request = asyncio.ensure_future(Border(endless)(_stream_scope(), None, send))
+        await asyncio.sleep(0)
+        request.cancel()
+        await request
+
+    asyncio.run(drive())
+    assert sent[0]["status"] == 503
+    assert json.loads(sent[1]["body"])["instance"] == "/v1/ask/stream"
 
 
 def test_the_root_points_to_the_description(serve: Serve) -> None:

@@ -177,6 +177,46 @@ def test_errors_are_one_line_and_an_exit_code(faro: Faro, arguments: list[str], 
 def test_a_bad_command_line_is_refused(faro: Faro, arguments: list[str]) -> None:
     outcome = faro(*arguments)
     assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith("faro: ")
+    assert is_one_line(outcome.err)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["ingest", ""], ["up", "--handbook", " "], ["serve", "--host", ""], ["ui", "--host", ""], ["up", "--host", ""]],
+    ids=" ".join,
+)
+def test_an_empty_argument_is_refused(faro: Faro, tmp_path: Path, arguments: list[str]) -> None:
+    (tmp_path / "page.md").write_text("# Una página\n\nque nadie nombró.\n", encoding="utf-8")
+    outcome = faro(*arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert is_one_line(outcome.err)
+
+
+def test_without_a_command_the_help_is_shown(faro: Faro) -> None:
+    outcome = faro()
+    assert (outcome.code, outcome.err) == (2, "")
+    assert "ingest" in outcome.out
+
+
+def test_an_error_stays_on_one_line_whatever_the_path(faro: Faro) -> None:
+    outcome = faro("ingest", "no\nsuch\x1b[31mfolder")
+    assert outcome.code == 5
+    assert is_one_line(outcome.err)
+    assert "\x1b" not in outcome.err
+
+
+def test_a_question_whose_locale_hides_its_characters_is_understood(with_index: Faro) -> None:
+    in_disguise = VACATION_ES.encode().decode("ascii", errors="surrogateescape")
+    assert VACATION_FACT in with_index("ask", in_disguise).out
+
+
+@pytest.mark.parametrize("make", [lambda file: file.write_bytes(b"\xff\xfe"), Path.mkdir], ids=["binary", "folder"])
+def test_an_env_file_that_is_none_is_no_traceback(faro: Faro, tmp_path: Path, make: Callable[[Path], object]) -> None:
+    make(tmp_path / ".env")
+    outcome = faro("ask", "hola")
+    assert outcome.code in (2, 4)
+    assert is_one_line(outcome.err)
 
 
 def test_a_bad_setting_is_named(faro: Faro, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,7 +272,7 @@ def test_help_is_quick_and_loads_nothing_heavy() -> None:
 
 
 def test_a_bug_is_not_taken_for_success(faro: Faro, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", None)
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
     with pytest.raises(AttributeError):
         main(["ask", "-"])
 
@@ -240,6 +280,28 @@ def test_a_bug_is_not_taken_for_success(faro: Faro, monkeypatch: pytest.MonkeyPa
 def run_faro(*arguments: str, index: Path, **options: object) -> subprocess.Popen[bytes]:
     environment = os.environ | {"FARO_INDEX": str(index)}
     return subprocess.Popen([sys.executable, "-m", "api.cli", *arguments], env=environment, cwd=index.parent, **options)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes streams with the shell")
+@pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_streams_may_be_closed(tmp_path: Path, closed: str) -> None:
+    handbook = write_handbook(tmp_path / "handbook")
+    command = f'exec "$0" -m api.cli ingest "$1" {closed}'
+    environment = os.environ | {"FARO_INDEX": str(tmp_path / "index")}
+    finished = subprocess.run(["sh", "-c", command, sys.executable, str(handbook)], env=environment, cwd=tmp_path)
+    assert finished.returncode == 0
+    assert (tmp_path / "index" / "CURRENT").is_file()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("arguments", [["ask", VACATION_ES], ["search", "hotel", "--json"], ["--help"]], ids=" ".join)
+def test_an_output_that_cannot_be_written_is_said(indexed: Path, arguments: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        process = run_faro(*arguments, index=indexed / "index", stdout=full, stderr=subprocess.PIPE)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert is_one_line(said.decode())
+    assert said.startswith(b"faro: cannot ")
 
 
 def test_a_closed_pipe_ends_quietly(indexed: Path) -> None:

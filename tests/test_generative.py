@@ -19,7 +19,7 @@ from rag.errors import ChatModelError
 from rag.events import Cited, Delta, Part, Task
 from rag.extractive import Selection
 from rag.frames import FRAMES
-from rag.generative import GenerativeAnswerer
+from rag.generative import REPLY_CHARACTERS, GenerativeAnswerer
 from rag.language import detect_language
 from rag.markers import Marker, SentenceStream
 from rag.quoting import ExtractiveAnswerer
@@ -443,3 +443,46 @@ def test_local_server_needs_no_key_and_keeps_colons_in_the_name(monkeypatch: pyt
 @pytest.mark.parametrize("name", ["ollama:qwen3:4b", "anthropic:claude-x", "openai:gpt-x"])
 def test_providers_take_their_options(name: str) -> None:
     assert make_chat_model(name, api_key=SECRET, base_url="http://127.0.0.1:9")
+
+
+# --- replies that would take for ever
+
+
+ENDLESS = {
+    "no sentence": "palabra " * 9000,
+    "capitals": "Palabra " * 9000,
+    "blanks": f"La misión{' ' * 60_000}es",
+    "dots": "." * 60_000,
+    "links": "[a](" * 9000,
+    "brackets": "[" * 40_000,
+    "identifiers": "[S1]" * 12_000,
+    "addresses": "a.b" * 20_000,
+    "quotes": "«“" * 20_000,
+}
+
+
+@pytest.mark.parametrize("piece", [7, 1_000_000], ids=["streamed", "at once"])
+@pytest.mark.parametrize("reply", ENDLESS.values(), ids=ENDLESS.keys())
+def test_a_reply_without_an_end_is_given_up_at_once(reply: str, piece: int) -> None:
+    started = time.monotonic()
+    parts = run(Reply(reply, piece=piece), timeout_seconds=60)
+    assert time.monotonic() - started < 10  # a fraction of a second on an idle machine
+    assert (start_of(parts).mode, end_of(parts).notice) == ("extractive", FRAMES["es"]["notice_model"])
+
+
+def test_a_reply_that_goes_on_and_on_is_cut() -> None:
+    parts = said("El bono de vacaciones es de $300.000 al año [S1]. " * 2000)
+    assert len(text_of(parts)) < 2 * REPLY_CHARACTERS
+    assert text_of(parts).endswith(FRAMES["es"]["interrupted"])
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    ["[a](" * 700, "[a](b " * 450, f"a{' ' * 2900}b", "a.b" * 950, "(" * 2900],
+    ids=["links", "open links", "blanks", "addresses", "brackets"],
+)
+def test_a_sentence_full_of_markup_is_checked_in_no_time(sentence: str) -> None:
+    started = time.monotonic()
+    parts = said(f"{sentence} es lo que dice el manual de la empresa [S1].")
+    assert time.monotonic() - started < 5  # some hundredths of a second on an idle machine
+    assert start_of(parts).mode == "generative"

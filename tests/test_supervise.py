@@ -92,6 +92,12 @@ def test_a_busy_port_is_named_with_its_setting() -> None:
     check_port("127.0.0.1", port, "FARO_PORT")
 
 
+@pytest.mark.parametrize("host", ["203.0.113.7", "no host"], ids=["of another machine", "no address"])
+def test_a_host_that_is_not_this_machine_is_blamed_on_its_own_setting(host: str) -> None:
+    with pytest.raises(ServiceError, match="FARO_HOST"):
+        check_port(host, 8000, "FARO_PORT")
+
+
 @pytest.mark.parametrize(
     ("host", "address"),
     [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::", "127.0.0.1"), ("::1", "[::1]"), ("box", "box")],

@@ -14,6 +14,7 @@ from filelock import FileLock
 from small_index import EXPENSES, HOME, VACATIONS, SmallIndex
 from word_encoder import WordEncoder
 
+from ingest.pages import LONGEST_UNIT
 from ingest.sync import LOCK, VECTORS
 from rag.errors import IngestError, MassDeletionError
 
@@ -140,6 +141,16 @@ def test_every_page_is_indexed_skipped_or_failed(small: SmallIndex) -> None:
     assert {path for path, _ in small.snapshot().manifest.skipped} == {*skipped, "latin.md"}
 
 
+def test_data_without_a_break_are_left_out_with_a_remark(small: SmallIndex) -> None:
+    small.write(datos=f"# Datos\n\nLa sala abre a las nueve.\n\n{'dato ' * LONGEST_UNIT}\n")
+    report = small.ingest()
+    assert "datos.md" in report.added
+    assert any(problem.startswith("datos.md: from line 5") for problem in report.problems)
+    kept = [chunk for chunk in small.snapshot().chunks if chunk.path == "datos.md"]
+    assert ["La sala abre a las nueve." in chunk.text for chunk in kept] == [True]
+    assert max(len(unit.text) for chunk in kept for unit in chunk.units) < LONGEST_UNIT
+
+
 def test_drafts_are_indexed_on_demand_and_stay_labelled(small: SmallIndex) -> None:
     small.write(borrador="---\ndraft: true\n---\n\n# Plan\n\nEl plan secreto.\n")
     small.options["include_drafts"] = True
@@ -253,6 +264,10 @@ def test_an_index_of_another_layout_is_rebuilt(small: SmallIndex) -> None:
     assert small.snapshot().version == first.version
 
 
+def alter(manifest: Path, **changes: object) -> None:
+    manifest.write_text(json.dumps(json.loads(manifest.read_text(encoding="utf-8")) | changes), encoding="utf-8")
+
+
 DAMAGES = {
     "pointer-lost": lambda index, version: (index / "CURRENT").unlink(),
     "pointer-garbled": lambda index, version: (index / "CURRENT").write_bytes(b"\xff\x00"),
@@ -261,6 +276,7 @@ DAMAGES = {
     "version-lost": lambda index, version: shutil.rmtree(version),
     "versions-lost": lambda index, version: shutil.rmtree(index / "versions"),
     "manifest-lost": lambda index, version: (version / "manifest.json").unlink(),
+    "manifest-altered": lambda index, version: alter(version / "manifest.json", fingerprint="0"),
     "manifest-garbled": lambda index, version: (version / "manifest.json").write_text("{"),
     "database-lost": lambda index, version: (version / "chroma.sqlite3").unlink(),
     "database-truncated": lambda index, version: os.truncate(version / "chroma.sqlite3", 8192),
