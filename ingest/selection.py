@@ -55,7 +55,7 @@ def _rules(patterns: Iterable[str]) -> pathspec.GitIgnoreSpec:
     for line in patterns:
         try:
             pathspec.GitIgnoreSpec.from_lines([line])
-        except ValueError:
+        except (ValueError, re.error):
             continue  # MkDocs would stop here; a bad pattern must not hide the handbook
         lines.append(composed(line))
     return pathspec.GitIgnoreSpec.from_lines(lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -125,7 +126,7 @@ def _require_folder(root: Path) -> None:
 def _compile(exclude: Sequence[str]) -> pathspec.GitIgnoreSpec:
     try:
         return pathspec.GitIgnoreSpec.from_lines(composed(pattern) for pattern in exclude)
-    except ValueError as error:
+    except (ValueError, re.error) as error:
         raise IngestError(f"FARO_EXCLUDE: {error}; give .gitignore-style patterns") from error
 
 

@@ -36,6 +36,8 @@ def make_chat_model(
     from langchain.chat_models import init_chat_model  # deferred: extractive answers need no model
 
     provider, model = _split_name(name, base_url)
+    if not model.strip() or name.rstrip().endswith(":"):
+        raise ChatModelError(f"FARO_CHAT_MODEL={name}: it names no model; write provider:model")
     options = _options(provider, base_url=base_url, api_key=api_key, timeout_seconds=timeout_seconds)
     try:
         made: BaseChatModel = init_chat_model(model, model_provider=provider, **options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -70,12 +71,21 @@ class Settings(BaseSettings):
     def _known_rate(cls, value: str) -> str:
         if value.strip().lower() == "off":
             return "off"
-        from limits import parse  # deferred: only the API and this check need it
+        from limits import parse_many  # deferred: only the API and this check need it
 
         try:
-            parse(value)
+            rates = parse_many(value)
         except ValueError as error:
             raise ValueError("expected something like 60/minute, or off") from error
+        if len(rates) != 1 or rates[0].amount < 1:
+            raise ValueError("expected one rate such as 60/minute, or off")
+        return value
+
+    @field_validator("api_url", "chat_base_url")
+    @classmethod
+    def _web_address(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^\s/?#]+\S*", value):
+            raise ValueError("expected an address such as http://127.0.0.1:8000")
         return value
 
     @field_validator("log_level")

@@ -19,6 +19,12 @@ VERSIONS = "versions"
 PASSAGES = "passages"
 UNITS = "units"
 
+_STORED_TABLES = """
+SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'acquire_write' AND sql NOT LIKE 'CREATE VIRTUAL%'
+ORDER BY name
+"""
+"""All but the one in which Chroma notes who opened it, so that the file's bytes change under readers."""
+
 SERVER_POINTERS = "faro-current"
 """The server's collection that holds the pointer (id ``CURRENT``) and the manifests (id: the version)."""
 
@@ -173,27 +179,34 @@ def parse_pointer(text: str) -> Pointer:
 
 
 def file_digests(folder: Path) -> tuple[tuple[str, str], ...]:
-    """(name relative to ``folder``, SHA-256) of every file of a closed version; "" for one that readers write to."""
+    """(name relative to ``folder``, SHA-256) of every file of a closed version; of a database: of its rows."""
     files = sorted(file for file in folder.rglob("*") if file.is_file() and file.name != MANIFEST)
-    return tuple((file.relative_to(folder).as_posix(), "" if _is_database(file) else _sha256(file)) for file in files)
+    return tuple((file.relative_to(folder).as_posix(), _digest(file)) for file in files)
 
 
 def _is_whole(file: Path, digest: str) -> bool:
-    return _database_is_intact(file) if _is_database(file) else _sha256(file) == digest
+    return file.is_file() and _digest(file) == digest
 
 
-def _is_database(file: Path) -> bool:
-    return file.suffix == ".sqlite3"  # Chroma notes there who opened it, so that its bytes change under readers
+def _digest(file: Path) -> str:
+    return _sha256_of_rows(file) if file.suffix == ".sqlite3" else _sha256(file)
 
 
-def _database_is_intact(file: Path) -> bool:
-    if not file.is_file():
-        return False
+def _sha256_of_rows(file: Path) -> str:
+    """SHA-256 (hex) of what the tables hold but those that change under readers; "" for a damaged database."""
+    digest = hashlib.sha256()
     try:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
-            return database.execute("PRAGMA quick_check(1)").fetchall() == [("ok",)]
-    except sqlite3.Error:
-        return False
+            database.text_factory = bytes  # damaged text is no UTF-8
+            if database.execute("PRAGMA quick_check(1)").fetchall() != [(b"ok",)]:
+                return ""
+            for (name,) in database.execute(_STORED_TABLES).fetchall():
+                digest.update(b"table " + name)
+                for row in database.execute(f'SELECT * FROM "{name.decode()}"'):
+                    digest.update(repr(row).encode())
+    except (sqlite3.Error, UnicodeDecodeError):
+        return ""
+    return digest.hexdigest()
 
 
 def _sha256(file: Path) -> str:

@@ -228,6 +228,26 @@ def test_a_bad_setting_is_named(faro: Faro, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RATE_LIMIT", "0/minute"),
+        ("RATE_LIMIT", "60/minute;10/second"),
+        ("API_URL", "127.0.0.1:8000"),
+        ("API_URL", "ftp://host"),
+        ("CHAT_BASE_URL", "http://"),
+    ],
+)
+def test_a_setting_that_cannot_work_is_refused(
+    faro: Faro, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"FARO_{name}", value)
+    outcome = faro("ask", "a")
+    assert outcome.code == 2
+    assert is_one_line(outcome.err)
+    assert f"FARO_{name}={value!r}: expected" in outcome.err
+
+
+@pytest.mark.parametrize(
     ("arguments", "setting"),
     [(["serve", "--port"], "FARO_PORT"), (["ui", "--port"], "FARO_UI_PORT"), (["up", "--ui-port"], "FARO_UI_PORT")],
     ids=["serve", "ui", "up"],

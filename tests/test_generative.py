@@ -486,3 +486,9 @@ def test_a_sentence_full_of_markup_is_checked_in_no_time(sentence: str) -> None:
     parts = said(f"{sentence} es lo que dice el manual de la empresa [S1].")
     assert time.monotonic() - started < 5  # some hundredths of a second on an idle machine
     assert start_of(parts).mode == "generative"
+
+
+@pytest.mark.parametrize("name", ["openai:", "ollama: ", ":"])
+def test_a_chat_model_without_a_name_is_refused_at_once(name: str) -> None:
+    with pytest.raises(ChatModelError, match="names no model"):
+        make_chat_model(name)

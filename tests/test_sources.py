@@ -319,3 +319,9 @@ def test_without_permission_the_rest_is_still_found(tmp_path: Path) -> None:
 def test_a_folder_called_like_a_page_is_a_folder(tmp_path: Path) -> None:
     write(tmp_path, "x.md/a.md")
     assert paths(discover(tmp_path)) == ["x.md/a.md"]
+
+
+def test_a_pattern_that_is_none_is_named(tmp_path: Path) -> None:
+    write(tmp_path, "a.md")
+    with pytest.raises(IngestError, match="FARO_EXCLUDE"):
+        discover(tmp_path, exclude=["[z-a]"])

@@ -268,6 +268,13 @@ def alter(manifest: Path, **changes: object) -> None:
     manifest.write_text(json.dumps(json.loads(manifest.read_text(encoding="utf-8")) | changes), encoding="utf-8")
 
 
+def scratch(database: Path) -> None:
+    """Alter stored text and nothing of the database's structure."""
+    data = database.read_bytes()
+    assert b"turista" in data
+    database.write_bytes(data.replace(b"turista", b"t\xffr\x00sta"))
+
+
 DAMAGES = {
     "pointer-lost": lambda index, version: (index / "CURRENT").unlink(),
     "pointer-garbled": lambda index, version: (index / "CURRENT").write_bytes(b"\xff\x00"),
@@ -280,6 +287,8 @@ DAMAGES = {
     "manifest-garbled": lambda index, version: (version / "manifest.json").write_text("{"),
     "database-lost": lambda index, version: (version / "chroma.sqlite3").unlink(),
     "database-truncated": lambda index, version: os.truncate(version / "chroma.sqlite3", 8192),
+    "database-emptied": lambda index, version: os.truncate(version / "chroma.sqlite3", 0),
+    "database-scratched": lambda index, version: scratch(version / "chroma.sqlite3"),
     "graph-lost": lambda index, version: next(version.rglob("data_level0.bin")).unlink(),
     "graph-garbled": lambda index, version: next(version.rglob("data_level0.bin")).write_bytes(b"\x07" * 4000),
     "vectors-garbled": lambda index, version: (index / VECTORS).write_bytes(b"x" * 9999),
