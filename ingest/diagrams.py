@@ -19,7 +19,6 @@ _LABEL = re.compile(
     r"|(?:--|==|-\.)\s+(?P<arrow>[^\->=.|\"][^\->=|\"]*?)\s+(?:-->|---|==>|===|\.->|\.-)"
 )
 _MESSAGE = re.compile(r"[^:\"]*[\w)\]]\s*:\s*(?P<label>[^:].*)$")
-_MARKUP = re.compile(r"<br\s*/?>")
 
 
 def label_spans(line: str) -> list[tuple[int, int]]:
@@ -41,8 +40,3 @@ def _trim(line: str, start: int, end: int) -> tuple[int, int]:
     while end > start and line[end - 1].isspace():
         end -= 1
     return start, end
-
-
-def drop_line_breaks(text: str) -> str:
-    """``text`` with HTML line breaks turned into as many spaces."""
-    return _MARKUP.sub(lambda found: " " * len(found[0]), text)

@@ -95,11 +95,6 @@ class Settings(BaseSettings):
             raise ValueError("expected debug, info, warning or error")
         return value.lower()
 
-    @property
-    def resolved_api_url(self) -> str:
-        """Where the chat page finds the API."""
-        return self.api_url or f"http://127.0.0.1:{self.port}"
-
 
 def load_settings(**overrides: Any) -> Settings:
     """Settings from the environment and .env; ``overrides`` (None is skipped) win.

@@ -111,7 +111,6 @@ class Collection:
     def __init__(self, client: Client, store: Any) -> None:
         """``store`` is the ``langchain_chroma.Chroma`` of the collection."""
         self._client = client
-        self._store = store
         self._collection = store._collection
 
     def count(self) -> int:
