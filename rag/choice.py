@@ -74,7 +74,9 @@ def choose_units(
     if first and on_topic and intent == "list" and not any(piece.listed for piece in candidates):
         return sorted(chosen.union(outline(units)))
     chosen.update(_following(candidates, ranked[0], units, scores, tuning))
-    _fill(chosen, ranked, units, scores, tuning, tuning.passage_words if first else tuning.further_words)
+    most_words = tuning.passage_words if first else tuning.further_words
+    chosen.update(_beginning(chosen, units, most_words))
+    _fill(chosen, ranked, units, scores, tuning, most_words)
     return _finished(chosen, units)
 
 
@@ -119,6 +121,17 @@ def _following(
     related = _score(after[0], scores) >= tuning.following_share * _score(best, scores)
     together = [*best.positions, *after[0].positions]
     return after[0].positions if related and word_count(units, together) <= tuning.stretched_words else ()
+
+
+def _beginning(chosen: set[int], units: Sequence[Unit], most_words: int) -> Sequence[int]:
+    """The sentences of its paragraph before the first one chosen, if the words suffice: they say what it is about."""
+    start = end = min(chosen)
+    while (
+        start and units[start - 1].kind == units[end].kind == "sentence" and units[start - 1].block == units[end].block
+    ):
+        start -= 1
+    before = range(start, end)
+    return before if word_count(units, [*before, *chosen]) <= most_words else ()
 
 
 def _fill(

@@ -137,3 +137,13 @@ def test_an_introduction_of_the_sections_below_comes_with_their_headings() -> No
         "Crecer",
         "Aprender",
     ]
+
+
+def test_a_quote_begins_where_its_paragraph_says_what_it_is_about() -> None:
+    chunk = make_chunk("El Senior es un referente. Así se reconoce:\n- Estima el esfuerzo\n- Guía al equipo")
+    first, *items = chunk.units
+    subject = replace(first, text="El Senior es un referente.", source="El Senior es un referente.", lead=False)
+    lead = replace(first, text="Así se reconoce:", source="Así se reconoce:", lead=True)
+    split = replace(chunk, units=(subject, lead, *items))
+    selection = choose("¿Quién estima el esfuerzo?", hit(split, 0.8, [0.0, 0.3, 0.8, 0.2]))
+    assert quoted(selection)[:3] == ["El Senior es un referente.", "Así se reconoce:", "Estima el esfuerzo"]
