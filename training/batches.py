@@ -1,0 +1,144 @@
+"""Batches of token identifiers: texts of like length together, cut by a budget of tokens."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from training.corpus import Pair, Section, passages
+from training.network import Encoder
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Padded:
+    """Token identifiers and their mask, both of shape (texts, longest text)."""
+
+    ids: Tensor
+    mask: Tensor
+
+    @property
+    def tokens(self) -> int:
+        """Places in the batch, padding included: what it costs."""
+        return self.ids.numel()
+
+
+def pad(encoded: Sequence[Sequence[int]]) -> Padded:
+    """Pad lists of identifiers to the longest."""
+    longest = max(map(len, encoded))
+    ids = torch.zeros(len(encoded), longest, dtype=torch.long)
+    mask = torch.zeros(len(encoded), longest, dtype=torch.long)
+    for row, tokens in enumerate(encoded):
+        ids[row, : len(tokens)] = torch.tensor(tokens)
+        mask[row, : len(tokens)] = 1
+    return Padded(ids, mask)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A batch padded in parts of like length, so that short texts do not pay for long ones."""
+
+    parts: tuple[Padded, ...]
+    order: Tensor
+
+    @classmethod
+    def of(cls, encoded: Sequence[Sequence[int]], parts: int = 3) -> Parts:
+        """Cut the texts, sorted by length, into ``parts`` of about as many texts each."""
+        order = sorted(range(len(encoded)), key=lambda row: len(encoded[row]))
+        size = -(-len(order) // parts)
+        cuts = [order[start : start + size] for start in range(0, len(order), size)]
+        places = torch.empty(len(order), dtype=torch.long)
+        places[torch.tensor(order)] = torch.arange(len(order))
+        return cls(tuple(pad([encoded[row] for row in cut]) for cut in cuts), places)
+
+    @property
+    def tokens(self) -> int:
+        """Places in the batch, padding included."""
+        return sum(part.tokens for part in self.parts)
+
+    def vectors(self, encoder: Encoder) -> Tensor:
+        """Unit vectors of the texts in their own order, shape (texts, dimensions)."""
+        return torch.cat([encoder(part.ids, part.mask) for part in self.parts])[self.order]
+
+
+def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
+    """Token identifiers of each text, special tokens included, cut at the tokenizer's limit."""
+    return [encoding.ids for encoding in tokenizer.encode_batch_fast(list(texts))]
+
+
+def by_length(items: Sequence[Item], size: Callable[[Item], int], budget: int, rng: random.Random) -> list[list[Item]]:
+    """Group items of like size into batches of at most ``budget`` padded tokens, batches in random order.
+
+    A batch of one item is dropped: it has nothing to be told apart from.
+    """
+    ordered = sorted(items, key=lambda item: (size(item), rng.random()))
+    batches: list[list[Item]] = []
+    current: list[Item] = []
+    for item in ordered:
+        if current and (len(current) + 1) * size(item) > budget:
+            batches.append(current)
+            current = []
+        current.append(item)
+    batches.append(current)
+    batches = [batch for batch in batches if len(batch) > 1]
+    rng.shuffle(batches)
+    return batches
+
+
+class PairSampler:
+    """Draws pools of (English, Spanish) texts: sentences, runs of neighbouring sentences, and whole sections.
+
+    Sources are drawn in proportion to ``size ** 0.6``, prose three times as often, so that the largest do not drown
+    the rest. Within a source each text comes once before any comes again.
+    """
+
+    def __init__(self, pairs: Sequence[Pair], sections: Sequence[Section], seed: int, passage_share: float) -> None:
+        self._by_source: dict[str, list[Pair]] = {}
+        for pair in pairs:
+            self._by_source.setdefault(pair.source, []).append(pair)
+        self._sections = list(sections)
+        self._sources = sorted(self._by_source)
+        self._weights = [self._weight(self._by_source[source]) for source in self._sources]
+        self._passage_share = passage_share
+        self._seed = seed
+
+    def pool(self, number: int, size: int) -> list[tuple[str, str]]:
+        """Pool ``number`` of about ``size`` texts, the same whenever it is asked for."""
+        rng = random.Random(f"{self._seed}/{number}")
+        texts: list[tuple[str, str]] = []
+        while len(texts) < size:
+            source = rng.choices(self._sources, self._weights)[0]
+            pairs = self._by_source[source]
+            start = rng.randrange(len(pairs))
+            if rng.random() >= self._passage_share:
+                texts.extend((pair.en, pair.es) for pair in rng.sample(pairs, min(8, len(pairs))))
+            elif self._sections and rng.random() < 0.5:
+                texts.append(_section_text(rng.choice(self._sections), rng))
+            else:
+                longest = rng.randint(25, 140)
+                run = passages(pairs[start : start + 20], longest // 2, longest)
+                texts.extend((run_pair.en, run_pair.es) for run_pair in list(run)[:2])
+        return texts
+
+    @staticmethod
+    def _weight(pairs: Sequence[Pair]) -> float:
+        return float(len(pairs) ** 0.6) * (3.0 if pairs[0].kind == "prose" else 1.0)
+
+
+def _section_text(section: Section, rng: random.Random) -> tuple[str, str]:
+    """A section with its headings, with the last of them, or alone, cut after a random number of words."""
+    style = rng.random()
+    words = rng.choice((60, 100, 150))
+    texts = []
+    for heading, body in ((section.heading_en, section.body_en), (section.heading_es, section.body_es)):
+        cut = " ".join(body.split()[: words + 1]) if len(body.split()) > words else body
+        title = heading if style < 0.4 else heading.split("›")[-1].strip() if style < 0.7 else ""
+        texts.append(f"{title}: {cut}" if title else cut)
+    return texts[0], texts[1]

@@ -1,0 +1,128 @@
+"""The forms the encoder could be served in, side by side: size, agreement, quality, latency, throughput, memory."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rag.embedding import load_encoder
+from training.compare import Dense
+from training.export import ONNX_FILE, Form, onnx_graph, write_onnx
+from training.measures import measure
+from training.network import Encoder
+from training.tasks import Task
+
+FORMS: tuple[Form, ...] = ("int8", "int8 per tensor", "int8 weights only", "float32")
+
+
+@dataclass(frozen=True, slots=True)
+class FormFigures:
+    """One form's figures; ``agreement`` is the mean cosine with the float weights' vectors."""
+
+    form: str
+    megabytes: float
+    load_seconds: float
+    resident_megabytes: float
+    query_ms: float
+    passages_a_second: float
+    agreement: float
+    recall_at_1: float
+    recall_at_5: float
+
+
+def compare_forms(encoder: Encoder, served: Path, work: Path, tasks: Sequence[Task], passage: str) -> list[FormFigures]:
+    """Write ``encoder`` in every form beside a copy of the ``served`` folder's other files, and measure each.
+
+    Quality is averaged over ``tasks``; speed and memory come from a fresh process on one thread, the forms in turn.
+    """
+    folders: dict[Form, Path] = {}
+    for form in FORMS:
+        folder = work / form.replace(" ", "-")
+        shutil.copytree(served, folder, dirs_exist_ok=True)
+        max_tokens = json.loads((folder / "sentence_bert_config.json").read_text(encoding="utf-8"))["max_seq_length"]
+        write_onnx(onnx_graph(encoder, max_tokens, form), folder / ONNX_FILE)
+        folders[form] = folder
+    texts = [task.passages[0].whole for task in tasks] + [query for task in tasks for query in task.queries[:50]]
+    exact = load_encoder(str(folders["float32"])).encode_passages(texts)
+    rows = []
+    for form, folder in folders.items():
+        loaded = load_encoder(str(folder))
+        dense = Dense(form, loaded.encode_passages, {})
+        quality = [measure(task, dense.scores(task)) for task in tasks]
+        timing = json.loads(
+            subprocess.run(
+                [sys.executable, "-m", "training.forms", str(folder), tasks[0].queries[0], passage],
+                check=True,
+                capture_output=True,
+                text=True,
+            ).stdout
+        )
+        rows.append(
+            FormFigures(
+                form=form,
+                megabytes=(folder / ONNX_FILE).stat().st_size / 1e6,
+                load_seconds=timing["load"],
+                resident_megabytes=timing["resident"],
+                query_ms=timing["query"],
+                passages_a_second=timing["passages"],
+                agreement=float((loaded.encode_passages(texts) * exact).sum(1).mean()),
+                recall_at_1=statistics.mean(figures["R@1"].mean for figures in quality),
+                recall_at_5=statistics.mean(figures["R@5"].mean for figures in quality),
+            )
+        )
+    return rows
+
+
+def forms_table(rows: Sequence[FormFigures]) -> str:
+    """The figures as a Markdown table."""
+    lines = [
+        "| form | MB | load, s | resident MB | one query, ms | passages a second | agreement | R@1 | R@5 |",
+        "| --- " * 9 + "|",
+    ]
+    for row in rows:
+        f = asdict(row)
+        lines.append(
+            f"| {row.form} | {row.megabytes:.1f} | {f['load_seconds']:.2f} | {f['resident_megabytes']:.0f} "
+            f"| {f['query_ms']:.2f} | {f['passages_a_second']:.0f} | {row.agreement:.4f} "
+            f"| {row.recall_at_1:.3f} | {row.recall_at_5:.3f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _time_one(folder: str, query: str, passage: str) -> dict[str, float]:
+    """Load, memory, query and passage figures of a folder in this process."""
+    import resource
+
+    load_encoder(folder)  # the libraries' own import is not the form's
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.perf_counter()
+    encoder = load_encoder(folder)
+    load = time.perf_counter() - start
+    queries = []
+    for _ in range(60):
+        start = time.perf_counter()
+        encoder.encode_queries([query])
+        queries.append(time.perf_counter() - start)
+    start = time.perf_counter()
+    encoder.encode_passages([f"{number} {passage}" for number in range(40)])
+    elapsed = time.perf_counter() - start
+    resident = max(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) / 1024
+    return {
+        "load": load,
+        "resident": resident,
+        "query": 1000 * float(np.median(queries)),
+        "passages": 40 / elapsed,
+    }
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(_time_one(*sys.argv[1:4])))

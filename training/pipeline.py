@@ -1,0 +1,235 @@
+"""From a corpus folder to the encoder's folder: every stage in order, each one skipped if its result is there."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from rag.errors import FaroError
+from training.alignment import ibm1
+from training.batches import PairSampler
+from training.corpus import Corpus, Pair, read_corpus
+from training.distill import Distillation
+from training.export import write_folder
+from training.lexicon import learn_lexicon, write_lexicon
+from training.loop import Schedule, train
+from training.mix import mixed
+from training.network import Encoder, load_bert
+from training.progress import DevelopmentSet
+from training.retrieval import Bank, RetrievalTuning
+from training.texts import Question, Text, corpus_texts, read_questions, read_written
+from training.vocabulary import kept_pieces, make_tokenizer, spanish_pieces, student_vocabulary, teacher_pieces
+
+logger = logging.getLogger(__name__)
+
+BEST_ENGLISH_ROWS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Every number of the making. The defaults made the encoder in ``data/model``."""
+
+    seed: int = 0
+    max_tokens: int = 256
+    spanish_pieces: int = 36_000
+    new_pieces: int = 19_000
+    pieces_per_source: int = 25_000
+    aligned_per_source: int = 30_000
+    lexicon_per_source: int = 45_000
+    longest_aligned: int = 28
+    distill: Schedule = field(default_factory=lambda: Schedule(tokens=8_000_000, rate=1e-4, table_rate=5e-4))
+    passage_share: float = 0.45
+    tune: Schedule = field(default_factory=lambda: Schedule(tokens=15_000_000, rate=5e-5, table_rate=2e-4))
+    question_share: float = 0.6
+    plain_texts: int = 20_000
+    anchor_every: int = 3
+
+
+def build(
+    corpus_folder: Path, questions: Path, teacher_folder: Path, work: Path, target: Path, recipe: Recipe | None = None
+) -> None:
+    """Make the encoder and its lexicon and write them to ``target``.
+
+    Args:
+        corpus_folder: the parallel corpus (see ``read_corpus``).
+        questions: the folder of written questions and passages (see ``read_questions``, ``read_written``).
+        teacher_folder: all-MiniLM-L6-v2, or an English encoder of the same shape.
+        work: intermediate results and checkpoints; a second call with the same folder goes on where the first stopped.
+        target: the encoder's folder; what is there under the same names is replaced.
+        recipe: the numbers; changing them calls for a new ``work`` folder.
+
+    Raises:
+        CorpusError: when the corpus cannot be read, or is too small to hold anything out.
+    """
+    recipe = recipe or Recipe()
+    work.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(recipe.seed)
+    logger.info("reading %s", corpus_folder)
+    corpus = read_corpus(corpus_folder)
+    teacher, teacher_tokenizer = load_teacher(teacher_folder, recipe.max_tokens)
+    tokenizer_file = work / "tokenizer.json"
+    if not tokenizer_file.exists():
+        _write_tokenizer(corpus, teacher_folder / "tokenizer.json", tokenizer_file, recipe)
+    tokenizer = Tokenizer.from_file(str(tokenizer_file))
+    initial = work / "initial.pt"
+    if not initial.exists():
+        table = initial_table(corpus, teacher, teacher_tokenizer, tokenizer, recipe)
+        torch.save(table, initial)
+    development = DevelopmentSet.of(corpus, questions, tokenizer)
+    distilled = _distil(corpus, teacher, teacher_tokenizer, tokenizer, torch.load(initial), development, work, recipe)
+    tuned = _tune(corpus, questions, distilled, tokenizer, development, work, recipe, teacher, teacher_tokenizer)
+    write_folder(tuned, tokenizer_file, target, recipe.max_tokens)
+    logger.info("learning the lexicon")
+    lexicon_pairs = sample_by_source(corpus.pairs["train"], recipe.lexicon_per_source, recipe.seed)
+    write_lexicon(learn_lexicon(lexicon_pairs, corpus.words), target)
+    logger.info("written to %s", target)
+
+
+def tuned_encoder(work: Path) -> Encoder:
+    """The float encoder that a finished ``build`` left in its ``work`` folder.
+
+    Raises FaroError when there is none.
+    """
+    file = work / "tune.best.pt"
+    if not file.is_file():
+        raise FaroError(f"{file} is missing: run the build with this work folder first.")
+    weights = torch.load(file, weights_only=True)
+    vocabulary, dimensions = weights["words.weight"].shape
+    layers = 1 + max(int(name.split(".")[1]) for name in weights if name.startswith("layers."))
+    inner = weights["layers.0.widen.weight"].shape[0]
+    encoder = Encoder(vocabulary, dimensions, inner, layers, weights["positions"].shape[0])
+    encoder.load_state_dict(weights)
+    encoder.precision = torch.float32
+    return encoder.eval()
+
+
+def load_teacher(folder: Path, max_tokens: int) -> tuple[Encoder, Tokenizer]:
+    """The teacher, frozen, and its tokenizer without padding."""
+    teacher = load_bert(folder).eval()
+    for parameter in teacher.parameters():
+        parameter.requires_grad_(False)
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_tokens)
+    return teacher, tokenizer
+
+
+def initial_table(
+    corpus: Corpus, teacher: Encoder, teacher_tokenizer: Tokenizer, tokenizer: Tokenizer, recipe: Recipe
+) -> Tensor:
+    """The student's table of word pieces before training, shape (pieces, dimensions).
+
+    A piece that the teacher has keeps its row. A new one starts as the mean of its ten best English pieces, weighted by
+    IBM Model 1 (the idea of WECHSEL, Minixhofer et al. 2022, and FOCUS, Dobler and de Melo 2023), or, if it was aligned
+    with nothing, as the mean of the pieces that the teacher cuts it into.
+    """
+    english_ids = teacher_tokenizer.get_vocab()
+    rows = teacher.words.weight.detach()
+    pairs = sample_by_source(corpus.pairs["train"], recipe.aligned_per_source, recipe.seed)
+    texts = [(pair.en, pair.es) for pair in pairs if len(pair.es.split()) <= recipe.longest_aligned] + corpus.words
+    spanish = [
+        np.array(e.ids, np.int32) for e in tokenizer.encode_batch([es for _, es in texts], add_special_tokens=False)
+    ]
+    english = [
+        np.array(e.ids, np.int32)
+        for e in teacher_tokenizer.encode_batch([en for en, _ in texts], add_special_tokens=False)
+    ]
+    aligned = {piece: (ids, shares) for piece, ids, shares in ibm1(spanish, english, 5).best(BEST_ENGLISH_ROWS, 0.005)}
+    table = torch.empty(tokenizer.get_vocab_size(), rows.shape[1])
+    for piece, number in tokenizer.get_vocab().items():
+        if piece in english_ids:
+            table[number] = rows[english_ids[piece]]
+        elif number in aligned:
+            ids, shares = aligned[number]
+            weights = torch.from_numpy(shares / shares.sum())
+            table[number] = weights @ rows[torch.from_numpy(ids).long()]
+        else:
+            cut = teacher_tokenizer.encode(piece.removeprefix("##"), add_special_tokens=False).ids
+            table[number] = rows[cut].mean(0) if cut else rows.mean(0)
+    return table
+
+
+def sample_by_source(pairs: Sequence[Pair], most: int, seed: int) -> list[Pair]:
+    """At most ``most`` pairs of each source, drawn at random."""
+    by_source: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        by_source.setdefault(pair.source, []).append(pair)
+    rng = random.Random(seed)
+    return [p for source in sorted(by_source) for p in rng.sample(by_source[source], min(most, len(by_source[source])))]
+
+
+def training_texts(corpus: Corpus, questions: Path, plain: int, seed: int) -> tuple[list[Text], list[Question]]:
+    """The passages of retrieval tuning and the questions about them.
+
+    All passages that are asked about, ``plain`` others of the corpus, prose as often as documentation, and the written
+    ones.
+    """
+    everything = corpus_texts(corpus.pairs["train"], corpus.sections["train"])
+    asked = read_questions(questions, everything)
+    chosen = {question.text for question in asked}
+    rng = random.Random(seed)
+    others = [number for number in range(len(everything)) if number not in chosen]
+    rng.shuffle(others)
+    for prose in (True, False):
+        chosen.update([number for number in others if everything[number].prose is prose][: plain // 2])
+    kept = sorted(chosen)
+    place = {number: row for row, number in enumerate(kept)}
+    texts = [everything[number] for number in kept]
+    written, written_questions = read_written(questions)
+    moved = [Question(q.en, q.es, place[q.text]) for q in asked]
+    moved += [Question(q.en, q.es, q.text + len(texts)) for q in written_questions]
+    return texts + written, moved
+
+
+def _write_tokenizer(corpus: Corpus, teacher_file: Path, file: Path, recipe: Recipe) -> None:
+    logger.info("choosing the word pieces")
+    kept = kept_pieces(teacher_pieces(teacher_file))
+    spanish = spanish_pieces(corpus.pairs["train"], corpus.words, recipe.spanish_pieces, recipe.pieces_per_source)
+    make_tokenizer(student_vocabulary(kept, spanish, recipe.new_pieces), recipe.max_tokens).save(str(file))
+
+
+def _distil(
+    corpus: Corpus,
+    teacher: Encoder,
+    teacher_tokenizer: Tokenizer,
+    tokenizer: Tokenizer,
+    table: Tensor,
+    development: DevelopmentSet,
+    work: Path,
+    recipe: Recipe,
+) -> Encoder:
+    vocabulary, dimensions = table.shape
+    student = Encoder(vocabulary, dimensions, teacher.inner, len(teacher.layers), teacher.positions.shape[0])
+    student.load_state_dict({**teacher.state_dict(), "words.weight": table})
+    sampler = PairSampler(corpus.pairs["train"], corpus.sections["train"], recipe.seed, recipe.passage_share)
+    steps = Distillation(teacher, teacher_tokenizer, tokenizer, sampler, recipe.seed)
+    return train(student, steps.group, recipe.distill, development.score, work, "distill")
+
+
+def _tune(
+    corpus: Corpus,
+    questions: Path,
+    encoder: Encoder,
+    tokenizer: Tokenizer,
+    development: DevelopmentSet,
+    work: Path,
+    recipe: Recipe,
+    teacher: Encoder,
+    teacher_tokenizer: Tokenizer,
+) -> Encoder:
+    texts, asked = training_texts(corpus, questions, recipe.plain_texts, recipe.seed)
+    logger.info("%d passages, %d questions", len(texts), len(asked))
+    bank = Bank.filled(encoder, tokenizer, texts)
+    tuning = RetrievalTuning(tokenizer, texts, asked, bank, recipe.seed, recipe.question_share)
+    sampler = PairSampler(corpus.pairs["train"], corpus.sections["train"], recipe.seed + 1, recipe.passage_share)
+    anchor = Distillation(teacher, teacher_tokenizer, tokenizer, sampler, recipe.seed + 1, pool=2500)
+    groups = mixed(tuning.group, anchor.group, recipe.anchor_every)
+    return train(encoder, groups, recipe.tune, development.score, work, "tune")

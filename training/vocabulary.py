@@ -1,0 +1,89 @@
+"""The student's word pieces: the teacher's that can occur in Latin text, then new Spanish ones."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+
+from training.corpus import Pair
+
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+_LATIN_EXTRAS = frozenset("¡¿«»‘’“”–—…·°ºª€£$§©®™×÷±≤≥≈→←↑↓•½¼¾²³µß")
+
+
+def teacher_pieces(tokenizer_file: Path) -> list[str]:
+    """The word pieces of a BERT tokenizer file, in the order of their identifiers."""
+    vocabulary = json.loads(tokenizer_file.read_text(encoding="utf-8"))["model"]["vocab"]
+    return sorted(vocabulary, key=vocabulary.__getitem__)
+
+
+def can_occur_in_latin_text(piece: str) -> bool:
+    """Whether a word piece is made of characters of lower-cased, accent-folded Latin text."""
+    return all((c.isascii() and c.isprintable()) or c in _LATIN_EXTRAS for c in piece.removeprefix("##"))
+
+
+def kept_pieces(pieces: Sequence[str]) -> list[str]:
+    """The special pieces the encoder uses, then the teacher's pieces that can occur in Latin text."""
+    ordinary = (p for p in pieces if p not in SPECIAL and not p.startswith("[unused") and can_occur_in_latin_text(p))
+    return [*SPECIAL, *ordinary]
+
+
+def spanish_pieces(pairs: Sequence[Pair], words: Iterable[tuple[str, str]], size: int, per_source: int) -> list[str]:
+    """WordPiece vocabulary of ``size`` pieces trained on the Spanish side, most frequent first.
+
+    At most ``per_source`` segments of a source count, prose four times, so that no source's jargon fills the
+    vocabulary; a dictionary's words count once each.
+    """
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = _normalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=size, min_frequency=3, special_tokens=list(SPECIAL), show_progress=False
+    )
+    tokenizer.train_from_iterator(_balanced(pairs, words, per_source), trainer)
+    vocabulary = tokenizer.get_vocab()
+    return [p for p in sorted(vocabulary, key=vocabulary.__getitem__) if p not in SPECIAL]
+
+
+def student_vocabulary(kept: Sequence[str], spanish: Iterable[str], new: int) -> list[str]:
+    """``kept`` followed by the first ``new`` Spanish pieces that it lacks."""
+    known = set(kept)
+    added = [p for p in spanish if p not in known and can_occur_in_latin_text(p)]
+    return [*kept, *added[:new]]
+
+
+def make_tokenizer(vocabulary: Sequence[str], max_tokens: int) -> Tokenizer:
+    """The BERT-uncased tokenizer over ``vocabulary``: lower case, accents folded, at most ``max_tokens`` pieces."""
+    ids = {piece: number for number, piece in enumerate(vocabulary)}
+    tokenizer = Tokenizer(models.WordPiece(ids, unk_token="[UNK]", max_input_chars_per_word=100))
+    tokenizer.add_special_tokens(list(SPECIAL))
+    tokenizer.normalizer = _normalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", ids["[CLS]"]), ("[SEP]", ids["[SEP]"])],
+    )
+    tokenizer.enable_truncation(max_tokens)
+    return tokenizer
+
+
+def _normalizer() -> normalizers.Normalizer:
+    return normalizers.BertNormalizer(clean_text=True, handle_chinese_chars=True, strip_accents=True, lowercase=True)
+
+
+def _balanced(pairs: Sequence[Pair], words: Iterable[tuple[str, str]], per_source: int) -> Iterable[str]:
+    sizes = Counter(pair.source for pair in pairs)
+    seen: Counter[str] = Counter()
+    for pair in pairs:
+        seen[pair.source] += 1
+        step = max(1, sizes[pair.source] // per_source)
+        if seen[pair.source] % step == 0:
+            for _ in range(4 if pair.kind == "prose" else 1):
+                yield pair.es
+    for _, spanish in words:
+        yield spanish
