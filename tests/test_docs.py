@@ -71,7 +71,7 @@ def test_readme_names_every_route(sample: Settings) -> None:
             assert f"`{method.upper()} {path}" in README
 
 
-@pytest.mark.parametrize("folder", ["ingest", "rag", "api", "ui"])
+@pytest.mark.parametrize("folder", ["ingest", "rag", "api", "ui", "training"])
 def test_readme_names_every_file_and_no_other(folder: str) -> None:
     section = README.split(f"### `{folder}/`", 1)[1].split("\n### ", 1)[0]
     named = set(re.findall(r"^- `(\w+\.py)`", section, re.M))

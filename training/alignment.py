@@ -88,9 +88,10 @@ def both_ways(
     base = np.int64(max(_highest(forward.word), _highest(backward.given)) + 1)
     keys = forward.given.astype(np.int64) * base + forward.word
     reverse = backward.word.astype(np.int64) * base + backward.given
+    if not reverse.size:
+        return backward
     order = np.argsort(reverse)
-    places = np.minimum(np.searchsorted(reverse, keys, sorter=order), max(reverse.size - 1, 0))
-    found = order[places] if reverse.size else np.zeros(0, np.int64)
+    found = order[np.minimum(np.searchsorted(reverse, keys, sorter=order), reverse.size - 1)]
     matching = backward.probability[found] * (reverse[found] == keys)
     trust = counts[forward.word] / (counts[forward.word] + prior)
     mean = np.sqrt(forward.probability * matching * trust)

@@ -96,7 +96,7 @@ class PairSampler:
     """Draws pools of (English, Spanish) texts: sentences, runs of neighbouring sentences, and whole sections.
 
     Sources are drawn in proportion to ``size ** 0.6``, prose three times as often, so that the largest do not drown
-    the rest. Within a source each text comes once before any comes again.
+    the rest.
     """
 
     def __init__(self, pairs: Sequence[Pair], sections: Sequence[Section], seed: int, passage_share: float) -> None:

@@ -86,7 +86,8 @@ def _tasks(
         passages = corpus_texts(held.pairs["dev"], held.sections["dev"])
         tasks += question_tasks("held-out documents", passages, read_questions(texts, passages, DEVELOPMENT_QUESTIONS))
         tasks += held_out_tasks(held)
-    return tasks
+    # Another corpus may hold nothing that was asked about, or a small one nothing out.
+    return [task for task in tasks if task.queries]
 
 
 def _long_passage(encoder: Encoder, tasks: Sequence[Task], tokens: int = 124) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import onnx
 import torch
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import save_file
@@ -253,8 +254,16 @@ def dequantise(folder: Path, target: Path) -> None:
 
 
 def read_onnx(file: Path) -> Encoder:
-    """The encoder of an ONNX file that ``write_folder`` wrote, its int8 tensors turned into floats."""
-    tensors = {t.name: numpy_helper.to_array(t) for t in onnx.load(str(file)).graph.initializer}
+    """The encoder of an ONNX file that ``write_folder`` wrote, its int8 tensors turned into floats.
+
+    Raises FaroError when it is another file.
+    """
+    try:
+        tensors = {t.name: numpy_helper.to_array(t) for t in onnx.load(str(file)).graph.initializer}
+    except DecodeError:
+        tensors = {}
+    if "words.weight.int8" not in tensors:
+        raise FaroError(f"{file} was not written by python -m training: name the encoder's folder.")
     weights: dict[str, Floats] = {"words.weight": tensors["words.weight.int8"] * tensors["words.weight.scale"]}
     for name, values in tensors.items():
         if name.endswith(".weight.int8") and name != "words.weight.int8":

@@ -136,7 +136,7 @@ def _endless(groups: Callable[[int], Iterator[Step]], first: int) -> Iterator[tu
 def _keep_best(encoder: Encoder, score: Callable[[Encoder], float], progress: Progress, best: Path, name: str) -> None:
     value = score(encoder)
     logger.info("%s: development score %.4f (best so far %.4f)", name, value, max(progress.best, 0.0))
-    if value > progress.best:
+    if value >= progress.best:
         progress.best = value
         _write({key: tensor.detach() for key, tensor in encoder.state_dict().items()}, best)
 

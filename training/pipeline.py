@@ -16,7 +16,7 @@ from torch import Tensor
 from rag.errors import FaroError
 from training.alignment import ibm1
 from training.batches import PairSampler
-from training.corpus import Corpus, Pair, read_corpus
+from training.corpus import Corpus, CorpusError, Pair, read_corpus
 from training.distill import Distillation
 from training.export import write_folder
 from training.lexicon import learn_lexicon, write_lexicon
@@ -67,13 +67,15 @@ def build(
         recipe: the numbers; changing them calls for a new ``work`` folder.
 
     Raises:
-        CorpusError: when the corpus cannot be read, or is too small to hold anything out.
+        CorpusError: when the corpus cannot be read, or has no pair to train on.
     """
     recipe = recipe or Recipe()
     work.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     logger.info("reading %s", corpus_folder)
     corpus = read_corpus(corpus_folder)
+    if not corpus.pairs["train"]:
+        raise CorpusError(f"{corpus_folder} has no pair to train on.")
     teacher, teacher_tokenizer = load_teacher(teacher_folder, recipe.max_tokens)
     tokenizer_file = work / "tokenizer.json"
     if not tokenizer_file.exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import string
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from training.corpus import Pair
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+# Named beforehand: the trainer numbers them in the order of a hash map, and equally frequent pieces by these numbers.
+_CONTINUATIONS = tuple(f"##{character}" for character in string.digits + string.ascii_lowercase)
 _LATIN_EXTRAS = frozenset("¡¿«»‘’“”–—…·°ºª€£$§©®™×÷±≤≥≈→←↑↓•½¼¾²³µß")
 
 
@@ -35,14 +38,14 @@ def kept_pieces(pieces: Sequence[str]) -> list[str]:
 def spanish_pieces(pairs: Sequence[Pair], words: Iterable[tuple[str, str]], size: int, per_source: int) -> list[str]:
     """WordPiece vocabulary of ``size`` pieces trained on the Spanish side, most frequent first.
 
-    At most ``per_source`` segments of a source count, prose four times, so that no source's jargon fills the
+    Fewer than twice ``per_source`` segments of a source count, prose four times, so that no source's jargon fills the
     vocabulary; a dictionary's words count once each.
     """
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.normalizer = _normalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     trainer = trainers.WordPieceTrainer(
-        vocab_size=size, min_frequency=3, special_tokens=list(SPECIAL), show_progress=False
+        vocab_size=size, min_frequency=3, special_tokens=[*SPECIAL, *_CONTINUATIONS], show_progress=False
     )
     tokenizer.train_from_iterator(_balanced(pairs, words, per_source), trainer)
     vocabulary = tokenizer.get_vocab()

