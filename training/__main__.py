@@ -37,7 +37,7 @@ def build_command(
     ),
     texts: Annotated[Path, typer.Option(help="Folder of written questions and passages.")] = TEXTS,
     teacher: Teacher = None,
-    minutes: Annotated[float | None, typer.Option(help="Most minutes of gradient steps, a third to distil.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Most minutes of gradient steps, half of them to distil.")] = None,
     threads: Annotated[int, typer.Option(help="Threads of PyTorch; idle cores only, busy ones slow it down.")] = 2,
     seed: int = 0,
 ) -> None:
@@ -47,8 +47,8 @@ def build_command(
     if minutes is not None:
         recipe = replace(
             recipe,
-            distill=replace(recipe.distill, minutes=minutes / 3),
-            tune=replace(recipe.tune, minutes=minutes * 2 / 3),
+            distill=replace(recipe.distill, minutes=minutes / 2),
+            tune=replace(recipe.tune, minutes=minutes / 2),
         )
     build(corpus, texts, teacher or packaged_teacher(), work, out, recipe)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeVar
 
 import torch
@@ -15,6 +16,8 @@ from training.corpus import Pair, Section, passages
 from training.network import Encoder
 
 Item = TypeVar("Item")
+
+WORDS_A_SENTENCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,44 +95,54 @@ def by_length(items: Sequence[Item], size: Callable[[Item], int], budget: int, r
     return batches
 
 
-class PairSampler:
-    """Draws pools of (English, Spanish) texts: sentences, runs of neighbouring sentences, and whole sections.
+SHARES = {"words": 0.1, "written": 0.22, "prose": 0.45}
+"""Shares of the tokens by kind of pair; what is left goes to every other kind."""
 
-    Sources are drawn in proportion to ``size ** 0.6``, prose three times as often, so that the largest do not drown
-    the rest.
+
+class PairSampler:
+    """Draws pools of (English, Spanish) texts: words, sentences, runs of neighbouring sentences, and whole sections.
+
+    Kinds have the shares of ``SHARES``. Within a kind, sources are drawn in proportion to the square root of their
+    size, so that the largest do not drown the rest.
     """
 
     def __init__(self, pairs: Sequence[Pair], sections: Sequence[Section], seed: int, passage_share: float) -> None:
-        self._by_source: dict[str, list[Pair]] = {}
+        self._kinds: dict[str, dict[str, list[Pair]]] = {}
         for pair in pairs:
-            self._by_source.setdefault(pair.source, []).append(pair)
+            kind = pair.kind if pair.kind in SHARES else "other"
+            self._kinds.setdefault(kind, {}).setdefault(pair.source, []).append(pair)
         self._sections = list(sections)
-        self._sources = sorted(self._by_source)
-        self._weights = [self._weight(self._by_source[source]) for source in self._sources]
         self._passage_share = passage_share
         self._seed = seed
 
     def pool(self, number: int, size: int) -> list[tuple[str, str]]:
-        """Pool ``number`` of about ``size`` texts, the same whenever it is asked for."""
+        """Pool ``number`` of about ``size`` sentences' worth of texts, the same whenever it is asked for."""
         rng = random.Random(f"{self._seed}/{number}")
+        kinds = sorted(self._kinds)
+        shares = [SHARES.get(kind, 1 - sum(SHARES.values())) for kind in kinds]
         texts: list[tuple[str, str]] = []
-        while len(texts) < size:
-            source = rng.choices(self._sources, self._weights)[0]
-            pairs = self._by_source[source]
-            start = rng.randrange(len(pairs))
-            if rng.random() >= self._passage_share:
-                texts.extend((pair.en, pair.es) for pair in rng.sample(pairs, min(8, len(pairs))))
-            elif self._sections and rng.random() < 0.5:
-                texts.append(_section_text(rng.choice(self._sections), rng))
-            else:
-                longest = rng.randint(25, 140)
-                run = passages(pairs[start : start + 20], longest // 2, longest)
-                texts.extend((run_pair.en, run_pair.es) for run_pair in list(run)[:2])
+        words = 0
+        while words < size * WORDS_A_SENTENCE:
+            drawn = self._draw(rng.choices(kinds, shares)[0], rng)
+            texts += drawn
+            words += sum(len(spanish.split()) + 1 for _, spanish in drawn)
         return texts
 
-    @staticmethod
-    def _weight(pairs: Sequence[Pair]) -> float:
-        return float(len(pairs) ** 0.6) * (3.0 if pairs[0].kind == "prose" else 1.0)
+    def _draw(self, kind: str, rng: random.Random) -> list[tuple[str, str]]:
+        """About a hundred words of one kind."""
+        sources = self._kinds[kind]
+        names = sorted(sources)
+        pairs = sources[rng.choices(names, [len(sources[name]) ** 0.5 for name in names])[0]]
+        if kind == "words":
+            return [(pair.en, pair.es) for pair in rng.sample(pairs, min(50, len(pairs)))]
+        if kind == "written" or rng.random() >= self._passage_share:
+            return [(pair.en, pair.es) for pair in rng.sample(pairs, min(8, len(pairs)))]
+        if kind == "other" and self._sections and rng.random() < 0.5:
+            return [_section_text(rng.choice(self._sections), rng)]
+        longest = rng.randint(25, 140)
+        start = rng.randrange(len(pairs))
+        runs = passages(pairs[start : start + 20], longest // 2, longest)
+        return [(run.en, run.es) for run in islice(runs, 2)]
 
 
 def _section_text(section: Section, rng: random.Random) -> tuple[str, str]:

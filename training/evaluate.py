@@ -25,9 +25,8 @@ from training.compare import (
 from training.corpus import read_corpus
 from training.forms import compare_forms, forms_table
 from training.network import Encoder as NeuralEncoder
-from training.progress import DEVELOPMENT_QUESTIONS
+from training.progress import development_pools
 from training.tasks import Task, handbook_tasks, held_out_tasks, question_tasks
-from training.texts import corpus_texts, read_questions
 
 logger = logging.getLogger(__name__)
 
@@ -83,8 +82,8 @@ def _tasks(
         tasks += handbook_tasks(handbook.name, handbook, questions, encoder, size)
     if corpus:
         held = read_corpus(corpus)
-        passages = corpus_texts(held.pairs["dev"], held.sections["dev"])
-        tasks += question_tasks("held-out documents", passages, read_questions(texts, passages, DEVELOPMENT_QUESTIONS))
+        for pool in development_pools(held, texts):
+            tasks += question_tasks(f"held-out {pool.name}", pool.texts, pool.questions)
         tasks += held_out_tasks(held)
     # Another corpus may hold nothing that was asked about, or a small one nothing out.
     return [task for task in tasks if task.queries]

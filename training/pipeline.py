@@ -24,8 +24,16 @@ from training.loop import Schedule, train
 from training.mix import mixed
 from training.network import Encoder, load_bert
 from training.progress import DevelopmentSet
-from training.retrieval import Bank, RetrievalTuning
-from training.texts import Question, Text, corpus_texts, read_questions, read_written
+from training.retrieval import RetrievalTuning
+from training.texts import (
+    Question,
+    Text,
+    corpus_texts,
+    read_parallel,
+    read_questions,
+    read_words,
+    read_written,
+)
 from training.vocabulary import kept_pieces, make_tokenizer, spanish_pieces, student_vocabulary, teacher_pieces
 
 logger = logging.getLogger(__name__)
@@ -40,27 +48,27 @@ class Recipe:
     seed: int = 0
     max_tokens: int = 256
     spanish_pieces: int = 36_000
-    new_pieces: int = 19_000
+    new_pieces: int = 20_500
     pieces_per_source: int = 25_000
     aligned_per_source: int = 30_000
     lexicon_per_source: int = 45_000
     longest_aligned: int = 28
     distill: Schedule = field(default_factory=lambda: Schedule(tokens=8_000_000, rate=1e-4, table_rate=5e-4))
     passage_share: float = 0.45
-    tune: Schedule = field(default_factory=lambda: Schedule(tokens=15_000_000, rate=5e-5, table_rate=2e-4))
+    tune: Schedule = field(default_factory=lambda: Schedule(tokens=10_000_000, rate=2e-5, table_rate=1e-4))
     question_share: float = 0.6
-    plain_texts: int = 20_000
+    plain_texts: int = 6_000
     anchor_every: int = 3
 
 
 def build(
-    corpus_folder: Path, questions: Path, teacher_folder: Path, work: Path, target: Path, recipe: Recipe | None = None
+    corpus_folder: Path, texts: Path, teacher_folder: Path, work: Path, target: Path, recipe: Recipe | None = None
 ) -> None:
     """Make the encoder and its lexicon and write them to ``target``.
 
     Args:
         corpus_folder: the parallel corpus (see ``read_corpus``).
-        questions: the folder of written questions and passages (see ``read_questions``, ``read_written``).
+        texts: the folder of what was written for the training (see ``training.texts``).
         teacher_folder: all-MiniLM-L6-v2, or an English encoder of the same shape.
         work: intermediate results and checkpoints; a second call with the same folder goes on where the first stopped.
         target: the encoder's folder; what is there under the same names is replaced.
@@ -78,16 +86,19 @@ def build(
         raise CorpusError(f"{corpus_folder} has no pair to train on.")
     teacher, teacher_tokenizer = load_teacher(teacher_folder, recipe.max_tokens)
     tokenizer_file = work / "tokenizer.json"
+    extra = [*read_parallel(texts), *_as_pairs("dictionary", corpus.words), *_as_pairs("common", read_words(texts))]
     if not tokenizer_file.exists():
-        _write_tokenizer(corpus, teacher_folder / "tokenizer.json", tokenizer_file, recipe)
+        _write_tokenizer(corpus, extra, teacher_folder / "tokenizer.json", tokenizer_file, recipe)
     tokenizer = Tokenizer.from_file(str(tokenizer_file))
     initial = work / "initial.pt"
     if not initial.exists():
-        table = initial_table(corpus, teacher, teacher_tokenizer, tokenizer, recipe)
+        table = initial_table(corpus, extra, teacher, teacher_tokenizer, tokenizer, recipe)
         torch.save(table, initial)
-    development = DevelopmentSet.of(corpus, questions, tokenizer)
-    distilled = _distil(corpus, teacher, teacher_tokenizer, tokenizer, torch.load(initial), development, work, recipe)
-    tuned = _tune(corpus, questions, distilled, tokenizer, development, work, recipe, teacher, teacher_tokenizer)
+    development = DevelopmentSet.of(corpus, texts, tokenizer)
+    distilled = _distil(
+        corpus, extra, teacher, teacher_tokenizer, tokenizer, torch.load(initial), development, work, recipe
+    )
+    tuned = _tune(corpus, extra, texts, distilled, tokenizer, development, work, recipe, teacher, teacher_tokenizer)
     write_folder(tuned, tokenizer_file, target, recipe.max_tokens)
     logger.info("learning the lexicon")
     lexicon_pairs = sample_by_source(corpus.pairs["train"], recipe.lexicon_per_source, recipe.seed)
@@ -125,7 +136,12 @@ def load_teacher(folder: Path, max_tokens: int) -> tuple[Encoder, Tokenizer]:
 
 
 def initial_table(
-    corpus: Corpus, teacher: Encoder, teacher_tokenizer: Tokenizer, tokenizer: Tokenizer, recipe: Recipe
+    corpus: Corpus,
+    extra: Sequence[Pair],
+    teacher: Encoder,
+    teacher_tokenizer: Tokenizer,
+    tokenizer: Tokenizer,
+    recipe: Recipe,
 ) -> Tensor:
     """The student's table of word pieces before training, shape (pieces, dimensions).
 
@@ -136,7 +152,8 @@ def initial_table(
     english_ids = teacher_tokenizer.get_vocab()
     rows = teacher.words.weight.detach()
     pairs = sample_by_source(corpus.pairs["train"], recipe.aligned_per_source, recipe.seed)
-    texts = [(pair.en, pair.es) for pair in pairs if len(pair.es.split()) <= recipe.longest_aligned] + corpus.words
+    chosen = [*pairs, *(pair for pair in extra for _ in range(3 if pair.source == "common" else 1))]
+    texts = [(pair.en, pair.es) for pair in chosen if len(pair.es.split()) <= recipe.longest_aligned]
     spanish = [
         np.array(e.ids, np.int32) for e in tokenizer.encode_batch([es for _, es in texts], add_special_tokens=False)
     ]
@@ -191,15 +208,22 @@ def training_texts(corpus: Corpus, questions: Path, plain: int, seed: int) -> tu
     return texts + written, moved
 
 
-def _write_tokenizer(corpus: Corpus, teacher_file: Path, file: Path, recipe: Recipe) -> None:
+def _as_pairs(source: str, words: Sequence[tuple[str, str]]) -> list[Pair]:
+    return [Pair(source, "words", 0, english, spanish) for english, spanish in words]
+
+
+def _write_tokenizer(corpus: Corpus, extra: Sequence[Pair], teacher_file: Path, file: Path, recipe: Recipe) -> None:
     logger.info("choosing the word pieces")
     kept = kept_pieces(teacher_pieces(teacher_file))
-    spanish = spanish_pieces(corpus.pairs["train"], corpus.words, recipe.spanish_pieces, recipe.pieces_per_source)
+    pairs = [*corpus.pairs["train"], *(pair for pair in extra if pair.kind == "written")]
+    common = [pair.es for pair in extra if pair.source == "common"]
+    spanish = spanish_pieces(pairs, common, recipe.spanish_pieces, recipe.pieces_per_source)
     make_tokenizer(student_vocabulary(kept, spanish, recipe.new_pieces), recipe.max_tokens).save(str(file))
 
 
 def _distil(
     corpus: Corpus,
+    extra: Sequence[Pair],
     teacher: Encoder,
     teacher_tokenizer: Tokenizer,
     tokenizer: Tokenizer,
@@ -211,14 +235,15 @@ def _distil(
     vocabulary, dimensions = table.shape
     student = Encoder(vocabulary, dimensions, teacher.inner, len(teacher.layers), teacher.positions.shape[0])
     student.load_state_dict({**teacher.state_dict(), "words.weight": table})
-    sampler = PairSampler(corpus.pairs["train"], corpus.sections["train"], recipe.seed, recipe.passage_share)
+    sampler = PairSampler([*corpus.pairs["train"], *extra], corpus.sections["train"], recipe.seed, recipe.passage_share)
     steps = Distillation(teacher, teacher_tokenizer, tokenizer, sampler, recipe.seed)
     return train(student, steps.group, recipe.distill, development.score, work, "distill")
 
 
 def _tune(
     corpus: Corpus,
-    questions: Path,
+    extra: Sequence[Pair],
+    written: Path,
     encoder: Encoder,
     tokenizer: Tokenizer,
     development: DevelopmentSet,
@@ -227,11 +252,12 @@ def _tune(
     teacher: Encoder,
     teacher_tokenizer: Tokenizer,
 ) -> Encoder:
-    texts, asked = training_texts(corpus, questions, recipe.plain_texts, recipe.seed)
+    texts, asked = training_texts(corpus, written, recipe.plain_texts, recipe.seed)
     logger.info("%d passages, %d questions", len(texts), len(asked))
-    bank = Bank.filled(encoder, tokenizer, texts)
-    tuning = RetrievalTuning(tokenizer, texts, asked, bank, recipe.seed, recipe.question_share)
-    sampler = PairSampler(corpus.pairs["train"], corpus.sections["train"], recipe.seed + 1, recipe.passage_share)
+    tuning = RetrievalTuning(tokenizer, texts, asked, recipe.seed, recipe.question_share)
+    sampler = PairSampler(
+        [*corpus.pairs["train"], *extra], corpus.sections["train"], recipe.seed + 1, recipe.passage_share
+    )
     anchor = Distillation(teacher, teacher_tokenizer, tokenizer, sampler, recipe.seed + 1, pool=2500)
     groups = mixed(tuning.group, anchor.group, recipe.anchor_every)
     return train(encoder, groups, recipe.tune, development.score, work, "tune")

@@ -13,63 +13,88 @@ from tokenizers import Tokenizer
 from training.corpus import Corpus
 from training.network import Encoder
 from training.retrieval import encode_texts
-from training.texts import Question, Text, corpus_texts, read_questions
+from training.texts import DEVELOPMENT, WRITTEN, Question, Text, corpus_texts, read_questions, read_written
 
 logger = logging.getLogger(__name__)
 
-DEVELOPMENT_QUESTIONS = "development-*.jsonl"
 MOST_PASSAGES = 900
 
 
 @dataclass(frozen=True, slots=True)
-class DevelopmentSet:
-    """Held-out passages and the questions about them; headings stand in where no question is written."""
+class Pool:
+    """Passages searched together and the held-out questions about some of them."""
 
+    name: str
     texts: tuple[Text, ...]
     questions: tuple[Question, ...]
+
+
+def development_pools(corpus: Corpus, folder: Path) -> list[Pool]:
+    """What is held out: passages of the corpus's development documents, and written documents of each kind.
+
+    The held-out documents of a kind are searched among all of that kind, those of the training too. Pools without
+    questions are left out; headings stand in for questions about the corpus where none is written.
+    """
+    pools = [_corpus_pool(corpus, folder)]
+    for name in WRITTEN:
+        texts, questions = read_written(folder / DEVELOPMENT, [name])
+        others, _ = read_written(folder, [name])
+        pools.append(Pool(name.split("-")[0], (*texts, *others), tuple(questions)))
+    return [pool for pool in pools if pool.questions]
+
+
+@dataclass(frozen=True, slots=True)
+class DevelopmentSet:
+    """The development score of an encoder."""
+
+    pools: tuple[Pool, ...]
     tokenizer: Tokenizer
 
     @classmethod
     def of(cls, corpus: Corpus, folder: Path, tokenizer: Tokenizer) -> DevelopmentSet:
-        """Passages of the development documents, those that are asked about first.
-
-        Raises nothing for a corpus without any: the score of an empty set is zero, and the last checkpoint wins.
-        """
-        texts = corpus_texts(corpus.pairs["dev"], corpus.sections["dev"])
-        questions = read_questions(folder, texts, DEVELOPMENT_QUESTIONS)
-        if not questions:
-            questions = [Question(t.title_en, t.title_es, n) for n, t in enumerate(texts) if t.title_es]
-        asked = {question.text for question in questions}
-        order = sorted(range(len(texts)), key=lambda number: (number not in asked, number))[
-            : max(MOST_PASSAGES, len(asked))
-        ]
-        place = {number: row for row, number in enumerate(order)}
-        moved = tuple(Question(q.en, q.es, place[q.text]) for q in questions if q.text in place)
-        return cls(tuple(texts[number] for number in order), moved, tokenizer)
+        """The pools of ``development_pools``; with none the score is zero, and the last checkpoint wins."""
+        return cls(tuple(development_pools(corpus, folder)), tokenizer)
 
     def score(self, encoder: Encoder) -> float:
-        """Mean reciprocal rank of Spanish and of English questions on the Spanish passages, without headings.
+        """Mean reciprocal rank over the pools, of Spanish and of English questions on the Spanish passages.
 
-        Smoother than recall at 1, of which some hundred questions give a coarse measure.
+        Passages stand without their headings. Reciprocal rank is smoother than recall at 1, of which some hundred
+        questions give a coarse measure.
         """
-        if not self.questions:
+        if not self.pools:
             return 0.0
         encoder.eval()
-        spanish = self._vectors(encoder, [text.es for text in self.texts])
-        english = self._vectors(encoder, [text.en for text in self.texts])
-        ask_es = self._vectors(encoder, [question.es for question in self.questions])
-        ask_en = self._vectors(encoder, [question.en for question in self.questions])
+        values = [value for pool in self.pools for value in self._of_pool(encoder, pool)]
         encoder.train()
-        right = np.array([question.text for question in self.questions])
-        es, en, both_english = (
-            _found(a, b, right) for a, b in ((ask_es, spanish), (ask_en, spanish), (ask_en, english))
-        )
-        logger.info("reciprocal rank: es %.3f, en %.3f, English passages %.3f", es, en, both_english)
-        return (es + en) / 2
+        return float(np.mean(values))
+
+    def _of_pool(self, encoder: Encoder, pool: Pool) -> tuple[float, float]:
+        spanish = self._vectors(encoder, [text.es for text in pool.texts])
+        english = self._vectors(encoder, [text.en for text in pool.texts])
+        ask_es = self._vectors(encoder, [question.es for question in pool.questions])
+        ask_en = self._vectors(encoder, [question.en for question in pool.questions])
+        right = np.array([question.text for question in pool.questions])
+        es, en, en_en = (_found(a, b, right) for a, b in ((ask_es, spanish), (ask_en, spanish), (ask_en, english)))
+        logger.info("%s: reciprocal rank es %.3f, en %.3f, English passages %.3f", pool.name, es, en, en_en)
+        return es, en
 
     def _vectors(self, encoder: Encoder, texts: list[str]) -> NDArray[np.float32]:
         vectors: NDArray[np.float32] = encode_texts(encoder, self.tokenizer, texts).numpy()
         return vectors
+
+
+def _corpus_pool(corpus: Corpus, folder: Path) -> Pool:
+    texts = corpus_texts(corpus.pairs["dev"], corpus.sections["dev"])
+    questions = read_questions(folder / DEVELOPMENT, texts)
+    if not questions:
+        questions = [Question(t.title_en, t.title_es, number) for number, t in enumerate(texts) if t.title_es]
+    asked = {question.text for question in questions}
+    order = sorted(range(len(texts)), key=lambda number: (number not in asked, number))[
+        : max(MOST_PASSAGES, len(asked))
+    ]
+    place = {number: row for row, number in enumerate(order)}
+    moved = tuple(Question(q.en, q.es, place[q.text]) for q in questions if q.text in place)
+    return Pool("corpus", tuple(texts[number] for number in order), moved)
 
 
 def _found(queries: NDArray[np.float32], passages: NDArray[np.float32], right: NDArray[np.int64]) -> float:

@@ -1,8 +1,8 @@
 """Retrieval tuning: questions, headings and sentences of either language move to the passage they belong to.
 
 The loss is InfoNCE (van den Oord et al. 2018) over the passages of the batch, which holds neighbours from the same
-document, and over the hardest of a bank of passage vectors from earlier batches (Wang et al., "Cross-Batch Memory",
-2020). Passages that read almost like the right one are no negatives.
+document. Passages that read almost like the right one are no negatives. Harder negatives, mined from a bank of all
+passages, were tried and made the encoder worse: too many of them answer the question as well.
 """
 
 from __future__ import annotations
@@ -24,22 +24,9 @@ from training.network import Encoder
 from training.texts import Question, Text
 
 TEMPERATURE = 0.05
-HARDEST = 48
 TWIN = 0.9
 """Cosine between passages from which on they count as saying the same."""
 PASSAGE_ENGLISH = 0.15
-
-
-@dataclass(slots=True)
-class Bank:
-    """The latest vector of every passage in Spanish, shape (texts, dimensions)."""
-
-    vectors: Tensor
-
-    @classmethod
-    def filled(cls, encoder: Encoder, tokenizer: Tokenizer, texts: Sequence[Text]) -> Bank:
-        """A bank with the vectors of all texts; they need about a minute for every ten thousand."""
-        return cls(encode_texts(encoder, tokenizer, [text.titled("es") for text in texts]))
 
 
 def encode_texts(encoder: Encoder, tokenizer: Tokenizer, texts: Sequence[str], batch: int = 32) -> Tensor:
@@ -57,18 +44,11 @@ def encode_texts(encoder: Encoder, tokenizer: Tokenizer, texts: Sequence[str], b
 
 @dataclass(frozen=True, slots=True)
 class RetrievalStep:
-    """Queries, the passages of the batch, and which passage answers each query.
-
-    ``answer`` is the row of the passage in the batch, ``passage_texts`` the number of each passage's text in the bank,
-    ``in_spanish`` whether it is the Spanish side, the one that the bank keeps.
-    """
+    """Queries, the passages of the batch, and ``answer``: the row of the passage that answers each query."""
 
     queries: Parts
     passages: Parts
     answer: Tensor
-    passage_texts: Tensor
-    in_spanish: bool
-    bank: Bank
 
     @property
     def tokens(self) -> int:
@@ -76,22 +56,14 @@ class RetrievalStep:
         return self.queries.tokens + self.passages.tokens
 
     def loss(self, encoder: Encoder) -> Tensor:
-        """Cross entropy of the right passage, both ways in the batch, and against the bank's hardest."""
+        """Cross entropy of the right passage among those of the batch that do not say the same."""
         query = self.queries.vectors(encoder)
         passage = self.passages.vectors(encoder)
-        texts = self.passage_texts
-        if self.in_spanish:
-            self.bank.vectors[texts] = passage.detach()
-        stored = self.bank.vectors[texts]
-        right = query @ passage.T / TEMPERATURE
-        twins = (stored @ stored.T > TWIN) | (texts[:, None] == texts[None, :])
+        fixed = passage.detach()
+        twins = fixed @ fixed.T > TWIN
         twins.fill_diagonal_(False)
-        right = right.masked_fill(twins[self.answer], -1e4)
-        scores = query @ self.bank.vectors.T / TEMPERATURE
-        scores = scores.masked_fill((stored @ self.bank.vectors.T > TWIN)[self.answer], -1e4)
-        scores[:, texts] = -1e4
-        hardest = scores.topk(min(HARDEST, scores.shape[1]), dim=1).values
-        return functional.cross_entropy(torch.cat((right, hardest), dim=1), self.answer)
+        scores = (query @ passage.T / TEMPERATURE).masked_fill(twins[self.answer], -1e4)
+        return functional.cross_entropy(scores, self.answer)
 
 
 class RetrievalTuning:
@@ -102,7 +74,6 @@ class RetrievalTuning:
         tokenizer: Tokenizer,
         texts: Sequence[Text],
         questions: Sequence[Question],
-        bank: Bank,
         seed: int = 0,
         question_share: float = 0.6,
         passages: int = 28,
@@ -110,7 +81,6 @@ class RetrievalTuning:
     ) -> None:
         self.tokenizer = tokenizer
         self.texts = texts
-        self.bank = bank
         self.seed = seed
         self.question_share = question_share
         self.passages = passages
@@ -144,9 +114,6 @@ class RetrievalTuning:
             Parts.of(encode(self.tokenizer, queries)),
             Parts.of(encode(self.tokenizer, passages)),
             torch.tensor(answer),
-            torch.tensor(chosen),
-            language == "es",
-            self.bank,
         )
 
     def _choose(self, rng: random.Random) -> list[int]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from training.corpus import CorpusError, Pair, Section, passage_id, passages
+
+WRITTEN = ("handbook-*.jsonl", "general-*.jsonl")
+DEVELOPMENT = "development"
+"""The sub-folder with what is only measured on: questions about held-out passages, and documents of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +69,7 @@ def read_questions(folder: Path, texts: Iterable[Text], names: str = "corpus-*.j
     return questions
 
 
-def read_written(
-    folder: Path, names: tuple[str, ...] = ("handbook-*.jsonl", "general-*.jsonl")
-) -> tuple[list[Text], list[Question]]:
+def read_written(folder: Path, names: Sequence[str] = WRITTEN) -> tuple[list[Text], list[Question]]:
     """Passages written for the training, and their questions."""
     texts: list[Text] = []
     questions: list[Question] = []
@@ -79,6 +81,40 @@ def read_written(
             assert isinstance(asked, list)
             questions.extend(Question(str(q["en"]), str(q["es"]), len(texts) - 1) for q in asked)
     return texts, questions
+
+
+def read_parallel(folder: Path) -> list[Pair]:
+    """Everything written in both languages as pairs of kind ``written``: sentences, passages, titles and questions.
+
+    The sub-folder for development is not read: it is for measuring only.
+    """
+    pairs = [
+        (str(row["en"]), str(row["es"]))
+        for name in ("sentences-*.jsonl", "corpus-*.jsonl")
+        for row in _rows(folder, name)
+    ]
+    texts, questions = read_written(folder)
+    pairs += [(text.titled("en"), text.titled("es")) for text in texts] + [(text.en, text.es) for text in texts]
+    pairs += [(text.title_en, text.title_es) for text in texts]
+    pairs += [(question.en, question.es) for question in questions]
+    return [Pair("written", "written", number // 50, en, es) for number, (en, es) in enumerate(pairs)]
+
+
+def read_words(folder: Path) -> list[tuple[str, str]]:
+    """(English, Spanish) of ``words-*.tsv``: common Spanish words with one to three meanings.
+
+    Each file has its most frequent words first, and so has the result.
+
+    Raises CorpusError when a line has not a word, a tab and its meanings.
+    """
+    words: list[tuple[int, str, str]] = []
+    for path in sorted(folder.glob("words-*.tsv")):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            spanish, tab, meanings = line.partition("\t")
+            if not tab or not spanish or not meanings.strip():
+                raise CorpusError(f"{path}, line {number}: a word, a tab and its meanings expected.")
+            words += [(number, meaning.strip(), spanish) for meaning in meanings.split(";") if meaning.strip()]
+    return [(english, spanish) for _, english, spanish in sorted(words, key=lambda row: row[0])]
 
 
 def _rows(folder: Path, names: str) -> Iterator[Mapping[str, object]]:

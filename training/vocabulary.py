@@ -13,6 +13,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from training.corpus import Pair
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+ZIPF = 60_000
+ZIPF_OFFSET = 300
 # Named beforehand: the trainer numbers them in the order of a hash map, and equally frequent pieces by these numbers.
 _CONTINUATIONS = tuple(f"##{character}" for character in string.digits + string.ascii_lowercase)
 _LATIN_EXTRAS = frozenset("¡¿«»‘’“”–—…·°ºª€£$§©®™×÷±≤≥≈→←↑↓•½¼¾²³µß")
@@ -35,11 +37,12 @@ def kept_pieces(pieces: Sequence[str]) -> list[str]:
     return [*SPECIAL, *ordinary]
 
 
-def spanish_pieces(pairs: Sequence[Pair], words: Iterable[tuple[str, str]], size: int, per_source: int) -> list[str]:
+def spanish_pieces(pairs: Sequence[Pair], words: Sequence[str], size: int, per_source: int) -> list[str]:
     """WordPiece vocabulary of ``size`` pieces trained on the Spanish side, most frequent first.
 
-    Fewer than twice ``per_source`` segments of a source count, prose four times, so that no source's jargon fills the
-    vocabulary; a dictionary's words count once each.
+    Fewer than twice ``per_source`` segments of a source count, prose and written text four times, so that no source's
+    jargon fills the vocabulary. ``words`` are common words that the corpus hardly has, most frequent first: they count
+    as often as text of everyday subjects would have them (Zipf's law).
     """
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.normalizer = _normalizer()
@@ -79,14 +82,14 @@ def _normalizer() -> normalizers.Normalizer:
     return normalizers.BertNormalizer(clean_text=True, handle_chinese_chars=True, strip_accents=True, lowercase=True)
 
 
-def _balanced(pairs: Sequence[Pair], words: Iterable[tuple[str, str]], per_source: int) -> Iterable[str]:
+def _balanced(pairs: Sequence[Pair], words: Iterable[str], per_source: int) -> Iterable[str]:
     sizes = Counter(pair.source for pair in pairs)
     seen: Counter[str] = Counter()
     for pair in pairs:
         seen[pair.source] += 1
         step = max(1, sizes[pair.source] // per_source)
         if seen[pair.source] % step == 0:
-            for _ in range(4 if pair.kind == "prose" else 1):
+            for _ in range(4 if pair.kind in ("prose", "written") else 1):
                 yield pair.es
-    for _, spanish in words:
-        yield spanish
+    for rank, word in enumerate(dict.fromkeys(words)):
+        yield from [word] * (2 + round(ZIPF / (rank + ZIPF_OFFSET)))
