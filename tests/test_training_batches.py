@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from itertools import pairwise, permutations
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from tiny_corpus import TEXTS, write_corpus, write_teacher_of
 from tiny_corpus import one_thread as one_thread
 from tokenizers import Tokenizer
 
-from training.batches import PairSampler, Parts, by_length, encode, pad
-from training.corpus import Corpus, read_corpus
+from training.batches import SHARES, WORDS_A_SENTENCE, PairSampler, Parts, by_length, encode, pad
+from training.corpus import Corpus, Pair, read_corpus
 from training.network import Encoder, load_bert
 
 
@@ -129,7 +130,7 @@ def test_a_pool_is_the_same_for_its_number_and_seed_only(corpus: Corpus) -> None
 def test_a_pool_holds_sentences_sections_and_runs_of_the_training_part_only(corpus: Corpus) -> None:
     sampler = PairSampler(corpus.pairs["train"], corpus.sections["train"], 1, 0.5)
     pool = sampler.pool(0, 400)
-    assert 400 <= len(pool) < 410
+    assert 400 * WORDS_A_SENTENCE <= words(pool) < 400 * WORDS_A_SENTENCE + 300
     pairs = {(pair.en, pair.es) for pair in corpus.pairs["train"]}
     whole = " ".join(pair.es for pair in corpus.pairs["train"])
     bodies = [section.body_es for section in corpus.sections["train"]]
@@ -140,17 +141,73 @@ def test_a_pool_holds_sentences_sections_and_runs_of_the_training_part_only(corp
     assert min(len(sentences), len(runs), len(sections)) > 5
 
 
+def words(texts: list[tuple[str, str]]) -> int:
+    return sum(len(spanish.split()) + 1 for _, spanish in texts)
+
+
 def test_without_passages_a_pool_holds_sentences_only(corpus: Corpus) -> None:
     pairs = {(pair.en, pair.es) for pair in corpus.pairs["train"]}
     assert set(PairSampler(corpus.pairs["train"], [], 1, 0.0).pool(0, 100)) <= pairs
 
 
-def test_a_large_source_does_not_drown_a_small_one_of_prose(corpus: Corpus) -> None:
-    pairs = [pair for pair in corpus.pairs["train"] if pair.source == "manual"]
-    prose = [pair for pair in corpus.pairs["train"] if pair.source == "cuentos"][:20]
-    known = {pair.es for pair in prose}
-    pool = PairSampler([*pairs, *prose], [], 1, 0.0).pool(0, 800)
-    assert sum(es in known for _, es in pool) / len(pool) > 2 * len(prose) / (len(pairs) + len(prose))
+def made_up(source: str, kind: str, size: int, length: int = 12) -> list[Pair]:
+    """Pairs whose every Spanish text starts with its source."""
+    return [
+        Pair(source, kind, number // 50, f"{source} en {number}", f"{source}-{number}" + " la" * (length - 1))
+        for number in range(size)
+    ]
+
+
+def shares(pairs: list[Pair], passage_share: float = 0.0, size: int = 16_000) -> dict[str, float]:
+    """The share of each source in the words of a pool."""
+    counted: Counter[str] = Counter()
+    for text in PairSampler(pairs, [], 1, passage_share).pool(0, size):
+        counted[text[1].split("-")[0]] += words([text])
+    return {source: count / counted.total() for source, count in counted.items()}
+
+
+def test_each_kind_has_its_share_whatever_its_size() -> None:
+    found = shares(
+        [
+            *made_up("common", "words", 60, 1),
+            *made_up("dictionary", "words", 4000, 1),
+            *made_up("written", "written", 100),
+            *made_up("novel", "prose", 40),
+            *made_up("manual", "docs", 5000),
+            *made_up("menus", "software", 900),
+        ]
+    )
+    assert found["common"] + found["dictionary"] == pytest.approx(SHARES["words"], abs=0.04)
+    assert found["written"] == pytest.approx(SHARES["written"], abs=0.04)
+    assert found["novel"] == pytest.approx(SHARES["prose"], abs=0.04)
+    assert found["manual"] + found["menus"] == pytest.approx(1 - sum(SHARES.values()), abs=0.04)
+
+
+def test_the_share_of_a_missing_kind_goes_to_the_others() -> None:
+    found = shares([*made_up("novel", "prose", 40), *made_up("written", "written", 100)])
+    assert found["novel"] == pytest.approx(SHARES["prose"] / (SHARES["prose"] + SHARES["written"]), abs=0.04)
+
+
+def test_a_source_four_times_as_large_is_drawn_twice_as_often() -> None:
+    found = shares([*made_up("manual", "docs", 400), *made_up("menus", "docs", 100)])
+    assert found["manual"] == pytest.approx(2 / 3, abs=0.05)
+
+
+def test_words_and_written_text_are_never_joined_into_passages() -> None:
+    pairs = [*made_up("common", "words", 80, 1), *made_up("written", "written", 100)]
+    known = {(pair.en, pair.es) for pair in pairs}
+    pool = PairSampler(pairs, [], 1, 1.0).pool(0, 400)
+    assert set(pool) <= known
+    assert {spanish.split("-")[0] for _, spanish in pool} == {"common", "written"}
+
+
+def test_prose_is_joined_into_runs_without_sections(corpus: Corpus) -> None:
+    prose = [pair for pair in corpus.pairs["train"] if pair.kind == "prose"]
+    known = {(pair.en, pair.es) for pair in prose}
+    whole = " ".join(pair.es for pair in prose)
+    pool = PairSampler(prose, corpus.sections["train"], 1, 1.0).pool(0, 200)
+    assert not set(pool) & known
+    assert all(spanish in whole for _, spanish in pool)
 
 
 def test_both_sides_of_a_text_belong_together(corpus: Corpus) -> None:

@@ -135,17 +135,21 @@ def test_evaluate_measures_every_system_on_every_task(
     options = ["--teacher", teacher, "--corpus", corpus, "--texts", texts, "--report", tmp_path / "report"]
     assert status_of(monkeypatch, "evaluate", model, *options) == 0
     printed = capsys.readouterr().out
-    # Two handbooks in two languages, written questions in three ways, held-out text in six; two systems have a speed.
-    assert [printed.count(f"| {name} |") for name in SYSTEMS] == [13, 13 + 1, 13 + 1, 13]
+    # Two handbooks in two languages, three pools of written questions in three ways, held-out text in six; two systems
+    # have a speed.
+    assert [printed.count(f"| {name} |") for name in SYSTEMS] == [19, 19 + 1, 19 + 1, 19]
+    assert [f"held-out {pool}" in printed for pool in ("corpus", "handbook", "general")] == [True] * 3
     assert (tmp_path / "report" / "evaluation.md").read_text(encoding="utf-8") == printed
 
 
 SYSTEMS = ("BM25", "all-MiniLM-L6-v2", "tiny-model", "tiny-model + BM25")
 
 
-def test_a_corpus_that_no_question_was_written_for_gives_no_empty_task(
+def test_a_corpus_that_no_question_was_written_for_is_asked_its_headings_and_gives_no_empty_task(
     corpus: Path, model: Path, tmp_path: Path
 ) -> None:
     tasks = evaluate_module._tasks(load_encoder(str(model)), corpus, None, None, tmp_path)
-    assert len(tasks) == 4 + 6
+    assert len(tasks) == 4 + 3 + 6
     assert all(task.queries for task in tasks)
+    headings = {section.heading_es for section in read_corpus(corpus).sections["dev"]}
+    assert set(tasks[4].queries) == headings

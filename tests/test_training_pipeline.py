@@ -8,14 +8,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_corpus import NOUNS, TEXTS, train_texts, write_corpus, write_questions, write_rows, write_teacher_of
+from tiny_corpus import (
+    COMMON,
+    HELD_COMPANY,
+    HELD_TOPIC,
+    NOUNS,
+    TEXTS,
+    train_texts,
+    write_corpus,
+    write_questions,
+    write_rows,
+    write_teacher_of,
+)
 from tiny_corpus import one_thread as one_thread
 from torch.nn import functional
 
 from rag.embedding import OnnxEncoder, load_encoder
 from rag.errors import FaroError
 from rag.lexicon import load_lexicon
-from training.corpus import Corpus, CorpusError, read_corpus, split_of
+from training import pipeline
+from training.corpus import Corpus, CorpusError, Pair, read_corpus, split_of
 from training.loop import Schedule
 from training.pipeline import (
     Recipe,
@@ -37,13 +49,13 @@ class Workplace:
 
     def __init__(self, folder: Path) -> None:
         self.corpus = write_corpus(folder / "corpus")
-        self.questions = write_questions(folder / "texts", self.corpus)
+        self.texts = write_questions(folder / "texts", self.corpus)
         self.teacher = write_teacher_of(folder / "teacher", self.corpus)
         self.work = folder / "work"
         self.target = folder / "model"
 
     def build(self, recipe: Recipe = RECIPE) -> None:
-        build(self.corpus, self.questions, self.teacher, self.work, self.target, recipe)
+        build(self.corpus, self.texts, self.teacher, self.work, self.target, recipe)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -79,9 +91,10 @@ def test_the_folder_is_an_encoder_of_unit_vectors(made: Workplace) -> None:
     assert not np.allclose(vectors[0], vectors[1], atol=0.05)
 
 
-def test_spanish_words_of_the_corpus_are_single_pieces(made: Workplace) -> None:
+def test_spanish_words_of_the_corpus_and_common_ones_are_single_pieces(made: Workplace) -> None:
     encoder = load_encoder(str(made.target))
-    assert encoder.count_tokens(list(NOUNS.values())) == [1] * len(NOUNS)
+    words = [*NOUNS.values(), *COMMON]
+    assert encoder.count_tokens(words) == [1] * len(words)
 
 
 def test_the_folder_holds_the_lexicon(made: Workplace) -> None:
@@ -109,17 +122,20 @@ def test_a_second_call_trains_nothing_and_writes_the_same(made: Workplace) -> No
 
 
 @pytest.mark.slow
-def test_a_run_stopped_between_stages_goes_on_to_the_same_result(made: Workplace, tmp_path: Path) -> None:
+def test_a_run_stopped_between_stages_goes_on_to_the_same_result(
+    made: Workplace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place = Workplace(tmp_path)
-    broken = place.questions / "corpus-00.jsonl"
-    whole = broken.read_text(encoding="utf-8")
-    broken.write_text("{half", encoding="utf-8")
-    with pytest.raises(CorpusError, match="line 1: not JSON"):
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(pipeline, "training_texts", stop)
         place.build()
     stages = times(place.work)
     assert "distill.best.pt" in stages
     assert not place.target.exists()
-    broken.write_text(whole, encoding="utf-8")
     place.build()
     after = times(place.work)
     assert {name: after[name] for name in stages} == stages
@@ -148,6 +164,15 @@ def test_a_corpus_without_pairs_is_refused(tmp_path: Path) -> None:
         place.build()
 
 
+@pytest.mark.parametrize("name", ["sentences-00.jsonl", "words-0.tsv"])
+def test_a_broken_file_of_texts_is_refused_before_any_training(tmp_path: Path, name: str) -> None:
+    place = Workplace(tmp_path)
+    (place.texts / name).write_text("{half", encoding="utf-8")
+    with pytest.raises(CorpusError, match=f"{name}, line 1"):
+        place.build()
+    assert times(place.work) == {}
+
+
 def test_float_weights_of_an_unfinished_making_are_missed_by_name(tmp_path: Path) -> None:
     with pytest.raises(FaroError, match=r"tune\.best\.pt is missing"):
         tuned_encoder(tmp_path)
@@ -164,13 +189,15 @@ def test_pieces_of_the_teacher_keep_their_rows_and_new_ones_start_at_their_trans
 ) -> None:
     teacher, teacher_tokenizer = load_teacher(made.teacher, 64)
     kept = kept_pieces(teacher_pieces(made.teacher / "tokenizer.json"))
-    spanish = spanish_pieces(corpus.pairs["train"], corpus.words, 400, 1000)
+    spanish = spanish_pieces(corpus.pairs["train"], ["avion"], 400, 1000)
     tokenizer = make_tokenizer([*student_vocabulary(kept, spanish, 200), "zzz"], 64)
-    table = initial_table(corpus, teacher, teacher_tokenizer, tokenizer, RECIPE)
+    # The corpus has no aeroplane: what its piece starts at is learnt from the common words alone.
+    extra = [Pair("common", "words", 0, "cloud", "avión")] * 5
+    table = initial_table(corpus, extra, teacher, teacher_tokenizer, tokenizer, RECIPE)
     rows = teacher.words.weight
     assert table.shape == (tokenizer.get_vocab_size(), 48)
     assert torch.equal(table[tokenizer.token_to_id("boat")], rows[teacher_tokenizer.token_to_id("boat")])
-    for english, piece in (("lamp", "lampara"), ("boat", "barco"), ("bridge", "puente")):
+    for english, piece in (("lamp", "lampara"), ("boat", "barco"), ("bridge", "puente"), ("cloud", "avion")):
         near = functional.cosine_similarity(table[tokenizer.token_to_id(piece)][None], rows)
         assert int(near.argmax()) == teacher_tokenizer.token_to_id(english)
     cut = teacher_tokenizer.encode("zzz", add_special_tokens=False).ids
@@ -188,7 +215,7 @@ def test_a_sample_takes_as_many_of_each_source_as_there_are_or_as_are_asked_for(
 
 def test_tuning_reads_what_is_asked_about_some_others_and_what_was_written(made: Workplace, corpus: Corpus) -> None:
     everything = train_texts(corpus)
-    texts, questions = training_texts(corpus, made.questions, 8, 0)
+    texts, questions = training_texts(corpus, made.texts, 8, 0)
     from_corpus = texts[:-10]
     assert set(everything[::2]) <= set(from_corpus) <= set(everything)
     assert len(from_corpus) <= len(everything[::2]) + 8
@@ -199,6 +226,7 @@ def test_tuning_reads_what_is_asked_about_some_others_and_what_was_written(made:
 
 
 def test_tuning_never_reads_a_held_out_passage(made: Workplace, corpus: Corpus) -> None:
-    texts, _ = training_texts(corpus, made.questions, 1000, 0)
+    texts, _ = training_texts(corpus, made.texts, 1000, 0)
+    assert not {text.document for text in texts} & {HELD_COMPANY, HELD_TOPIC}
     bodies = {text.es for text in texts}
     assert not bodies & {section.body_es for split in ("dev", "test") for section in corpus.sections[split]}

@@ -7,15 +7,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_corpus import development_texts, question_about, train_texts, write_corpus, write_questions, write_teacher_of
+from tiny_corpus import (
+    COMPANIES,
+    HELD_COMPANY,
+    HELD_TOPIC,
+    TOPICS,
+    development_texts,
+    question_about,
+    train_texts,
+    write_corpus,
+    write_questions,
+    write_teacher_of,
+)
 from tiny_corpus import one_thread as one_thread
 from tokenizers import Tokenizer
 
 from training import progress
 from training.corpus import Corpus, read_corpus
 from training.network import Encoder, load_bert
-from training.progress import DevelopmentSet
-from training.texts import Question
+from training.progress import DevelopmentSet, Pool, development_pools
+from training.texts import DEVELOPMENT, Question, read_written
 
 
 @pytest.fixture(scope="module")
@@ -52,28 +63,55 @@ def encoder(teacher_folder: Path) -> Encoder:
     return encoder
 
 
-def test_questions_ask_about_held_out_passages(corpus: Corpus, folder: Path, tokenizer: Tokenizer) -> None:
-    development = DevelopmentSet.of(corpus, folder, tokenizer)
-    assert set(development.texts) == set(development_texts(corpus))
-    assert not set(development.texts) & set(train_texts(corpus))
-    assert len(development.questions) == len(development.texts)
-    for question in development.questions:
-        assert question.en == question_about(development.texts[question.text])["en"]
+def test_questions_about_the_corpus_ask_about_its_held_out_passages(corpus: Corpus, folder: Path) -> None:
+    pool = development_pools(corpus, folder)[0]
+    assert pool.name == "corpus"
+    assert set(pool.texts) == set(development_texts(corpus))
+    assert not set(pool.texts) & set(train_texts(corpus))
+    assert len(pool.questions) == len(pool.texts)
+    for question in pool.questions:
+        assert question.en == question_about(pool.texts[question.text])["en"]
 
 
-def test_headings_stand_in_where_no_question_is_written(corpus: Corpus, tmp_path: Path, tokenizer: Tokenizer) -> None:
-    development = DevelopmentSet.of(corpus, tmp_path, tokenizer)
-    assert len(development.questions) == len(corpus.sections["dev"])
-    for question in development.questions:
-        text = development.texts[question.text]
+@pytest.mark.parametrize(
+    ("place", "name", "held", "others"), [(1, "handbook", HELD_COMPANY, COMPANIES), (2, "general", HELD_TOPIC, TOPICS)]
+)
+def test_written_documents_are_searched_among_those_of_the_training(
+    corpus: Corpus, folder: Path, place: int, name: str, held: str, others: tuple[str, ...]
+) -> None:
+    pools = development_pools(corpus, folder)
+    assert len(pools) == 3
+    pool = pools[place]
+    assert pool.name == name
+    assert {text.document for text in pool.texts} == {held, *others}
+    trained = {text.es for text in read_written(folder)[0]}
+    for question in pool.questions:
+        text = pool.texts[question.text]
+        assert text.document == held
+        assert text.es not in trained
+        assert question.es in (question_about(text)["es"], f"¿Qué pasa con {text.title_es}?")
+    assert {question.text for question in pool.questions} == set(range(len(pool.texts) - len(others) * (4 - place)))
+
+
+def test_headings_stand_in_where_no_question_is_written(corpus: Corpus, tmp_path: Path) -> None:
+    (pool,) = development_pools(corpus, tmp_path)
+    assert len(pool.questions) == len(corpus.sections["dev"])
+    for question in pool.questions:
+        text = pool.texts[question.text]
         assert (question.en, question.es) == (text.title_en, text.title_es)
 
 
+def test_a_kind_without_held_out_questions_is_no_pool(corpus: Corpus, corpus_folder: Path, tmp_path: Path) -> None:
+    folder = write_questions(tmp_path, corpus_folder)
+    (folder / DEVELOPMENT / "handbook-00.jsonl").unlink()
+    assert [pool.name for pool in development_pools(corpus, folder)] == ["corpus", "general"]
+
+
 def test_passages_that_are_asked_about_come_first_and_are_never_cut(
-    corpus: Corpus, tmp_path: Path, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "MOST_PASSAGES", 3)
-    asked = DevelopmentSet.of(corpus, tmp_path, tokenizer)
+    (asked,) = development_pools(corpus, tmp_path)
     assert len(asked.texts) == len(corpus.sections["dev"]) > 3
     assert all(text.title_es for text in asked.texts)
     assert [question.text for question in asked.questions] == list(range(len(asked.texts)))
@@ -92,7 +130,15 @@ def test_the_score_is_the_mean_reciprocal_rank_of_both_languages(
     questions = tuple(
         Question(texts[en].es, texts[es].es, n) for n, (es, en) in enumerate(zip(spanish, english, strict=True))
     )
-    assert DevelopmentSet(texts, questions, tokenizer).score(encoder) == pytest.approx(score)
+    pool = Pool("toy", texts, questions)
+    assert DevelopmentSet((pool,), tokenizer).score(encoder) == pytest.approx(score)
+
+
+def test_every_pool_counts_the_same_in_the_score(corpus: Corpus, encoder: Encoder, tokenizer: Tokenizer) -> None:
+    texts = tuple(train_texts(corpus)[:2])
+    right = Pool("right", texts, tuple(Question(texts[n].es, texts[n].es, n) for n in (0, 1, 0, 1)))
+    wrong = Pool("wrong", texts, (Question(texts[1].es, texts[1].es, 0),))
+    assert DevelopmentSet((right, wrong), tokenizer).score(encoder) == pytest.approx((1 + 0.5) / 2)
 
 
 def test_the_reciprocal_rank_by_hand() -> None:
@@ -111,9 +157,10 @@ def test_the_encoder_goes_on_learning_after_its_score(
     assert all(torch.equal(value, before[name]) for name, value in encoder.state_dict().items())
 
 
-def test_a_corpus_without_a_development_part_scores_zero(
-    corpus: Corpus, folder: Path, encoder: Encoder, tokenizer: Tokenizer
+def test_without_anything_held_out_the_score_is_zero(
+    corpus: Corpus, folder: Path, tmp_path: Path, encoder: Encoder, tokenizer: Tokenizer
 ) -> None:
     bare = Corpus({**corpus.pairs, "dev": []}, {**corpus.sections, "dev": []}, corpus.words)
-    development = DevelopmentSet.of(bare, folder, tokenizer)
-    assert (development.texts, development.score(encoder)) == ((), 0.0)
+    development = DevelopmentSet.of(bare, tmp_path, tokenizer)
+    assert (development.pools, development.score(encoder)) == ((), 0.0)
+    assert [pool.name for pool in DevelopmentSet.of(bare, folder, tokenizer).pools] == ["handbook", "general"]

@@ -12,9 +12,8 @@ from word_encoder import WordEncoder
 
 from rag.embedding import Encoder
 from training.corpus import Corpus, read_corpus
-from training.progress import DEVELOPMENT_QUESTIONS
 from training.tasks import Passage, Task, handbook_chunks, handbook_tasks, held_out_tasks, question_tasks
-from training.texts import Question, Text, read_questions
+from training.texts import DEVELOPMENT, Question, Text, read_questions
 
 ENCODER = cast("Encoder", WordEncoder())
 
@@ -109,7 +108,7 @@ def test_written_questions_are_asked_in_three_ways() -> None:
 
 def test_questions_of_the_tiny_corpus_become_tasks(corpus: Corpus, corpus_folder: Path, tmp_path: Path) -> None:
     texts = development_texts(corpus)
-    questions = read_questions(write_questions(tmp_path, corpus_folder), texts, DEVELOPMENT_QUESTIONS)
+    questions = read_questions(write_questions(tmp_path, corpus_folder) / DEVELOPMENT, texts)
     spanish = question_tasks("held", texts, questions)[0]
     for query, (number,) in zip(spanish.queries, spanish.answers, strict=True):
         assert query.removeprefix("¿Cuándo ").removesuffix("?") in spanish.passages[number].text.lower()

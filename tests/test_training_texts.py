@@ -5,10 +5,31 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tiny_corpus import COMPANIES, TOPICS, train_texts, write_corpus, write_lines, write_questions
+from tiny_corpus import (
+    COMMON,
+    COMPANIES,
+    HELD_COMPANY,
+    HELD_TOPIC,
+    TOPICS,
+    development_texts,
+    train_texts,
+    write_corpus,
+    write_lines,
+    write_questions,
+)
 
 from training.corpus import Corpus, CorpusError, Pair, Section, passage_id, read_corpus
-from training.texts import Text, corpus_texts, read_questions, read_written, run_text, section_text
+from training.texts import (
+    DEVELOPMENT,
+    Text,
+    corpus_texts,
+    read_parallel,
+    read_questions,
+    read_words,
+    read_written,
+    run_text,
+    section_text,
+)
 
 SECTION = Section("guia", "p.md", "Boat › Old", "Barco › Viejo", "The boat.", "El barco.")
 
@@ -68,7 +89,73 @@ def test_questions_about_other_passages_are_left_out(corpus: Corpus, folder: Pat
 
 
 def test_files_of_other_names_are_not_read(corpus: Corpus, folder: Path) -> None:
-    assert read_questions(folder, train_texts(corpus), "development-*.jsonl") == []
+    assert read_questions(folder, train_texts(corpus), "sentences-0.jsonl") == []
+
+
+def test_what_is_for_development_is_never_read_for_the_training(corpus: Corpus, folder: Path) -> None:
+    held, asked = read_written(folder / DEVELOPMENT)
+    assert {text.document for text in held} == {HELD_COMPANY, HELD_TOPIC}
+    assert asked
+    about_corpus = read_questions(folder / DEVELOPMENT, development_texts(corpus))
+    assert len(about_corpus) == len(development_texts(corpus))
+    texts, _ = read_written(folder)
+    assert {text.document for text in texts} == {*COMPANIES, *TOPICS}
+    assert read_questions(folder, development_texts(corpus)) == []
+    read = " ".join(f"{pair.en} {pair.es}" for pair in read_parallel(folder))
+    for text in (*held, *about_corpus):
+        assert text.en not in read
+        assert text.es not in read
+
+
+def test_everything_written_is_read_as_pairs_of_both_languages(tmp_path: Path) -> None:
+    write_lines(tmp_path / "sentences-00.jsonl", [{"en": "It rains.", "es": "Llueve."}])
+    write_lines(tmp_path / "corpus-00.jsonl", [{"id": "0", "en": "Which?", "es": "¿Cuál?"}])
+    document = {"company": "c", "title_en": "Boat", "title_es": "Barco", "en": "It floats.", "es": "Flota."}
+    write_lines(tmp_path / "handbook-00.jsonl", [{**document, "questions": [{"en": "Why?", "es": "¿Por qué?"}]}])
+    pairs = read_parallel(tmp_path)
+    assert [(pair.en, pair.es) for pair in pairs] == [
+        ("It rains.", "Llueve."),
+        ("Which?", "¿Cuál?"),
+        ("Boat: It floats.", "Barco: Flota."),
+        ("It floats.", "Flota."),
+        ("Boat", "Barco"),
+        ("Why?", "¿Por qué?"),
+    ]
+    assert {(pair.source, pair.kind, pair.block) for pair in pairs} == {("written", "written", 0)}
+
+
+def test_pairs_of_the_tiny_folder_are_whole_and_in_blocks(corpus: Corpus, folder: Path) -> None:
+    pairs = read_parallel(folder)
+    # Sentences, questions about the corpus; each of ten passages with and without its title, the title, two questions.
+    assert len(pairs) == 20 + len(train_texts(corpus)[::2]) + 10 * (3 + 2)
+    assert all(pair.en and pair.es for pair in pairs)
+    assert [pair.block for pair in pairs] == [number // 50 for number in range(len(pairs))]
+
+
+def test_words_come_with_each_of_their_meanings(folder: Path) -> None:
+    words = read_words(folder)
+    assert list(dict.fromkeys(spanish for _, spanish in words)) == list(COMMON)
+    assert [english for english, spanish in words if spanish == "jubilarse"] == ["to retire", "to leave work"]
+
+
+def test_the_most_frequent_words_of_every_file_come_first(tmp_path: Path) -> None:
+    (tmp_path / "words-1.tsv").write_text("sopa\tsoup\nhormiga\tant\n", encoding="utf-8")
+    (tmp_path / "words-0.tsv").write_text("zumo\tjuice ;sap\narce\tmaple\nojal\tbuttonhole;\n", encoding="utf-8")
+    assert read_words(tmp_path) == [
+        ("juice", "zumo"),
+        ("sap", "zumo"),
+        ("soup", "sopa"),
+        ("maple", "arce"),
+        ("ant", "hormiga"),
+        ("buttonhole", "ojal"),
+    ]
+
+
+@pytest.mark.parametrize("line", ["sopa", "sopa soup", "sopa\t", "sopa\t  ", "\tsoup", ""])
+def test_a_line_without_a_word_and_its_meanings_is_named(tmp_path: Path, line: str) -> None:
+    (tmp_path / "words-3.tsv").write_text(f"zumo\tjuice\n{line}\n", encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"words-3\.tsv, line 2: a word, a tab and its meanings expected"):
+        read_words(tmp_path)
 
 
 def test_files_are_read_in_the_order_of_their_names(tmp_path: Path) -> None:
@@ -89,15 +176,19 @@ def test_written_passages_come_with_their_questions(folder: Path) -> None:
 
 def test_an_empty_folder_has_no_text(tmp_path: Path) -> None:
     assert read_written(tmp_path) == ([], [])
+    assert (read_parallel(tmp_path), read_words(tmp_path)) == ([], [])
     assert read_questions(tmp_path, [section_text(SECTION)]) == []
 
 
-@pytest.mark.parametrize("name", ["corpus-07.jsonl", "general-07.jsonl"])
+@pytest.mark.parametrize("name", ["corpus-07.jsonl", "general-07.jsonl", "sentences-07.jsonl"])
 def test_a_line_that_is_not_json_is_named(tmp_path: Path, name: str) -> None:
     good = {"id": "0", "topic": "t", "title_en": "", "title_es": "", "en": "a", "es": "b", "questions": []}
     write_lines(tmp_path / name, [good])
     with (tmp_path / name).open("a", encoding="utf-8") as file:
         file.write("{not json\n")
     with pytest.raises(CorpusError, match=rf"{name}, line 2: not JSON"):
-        read_questions(tmp_path, [])
-        read_written(tmp_path)
+        read_parallel(tmp_path)
+    if "sentences" not in name:
+        with pytest.raises(CorpusError, match=rf"{name}, line 2: not JSON"):
+            read_questions(tmp_path, [])
+            read_written(tmp_path)

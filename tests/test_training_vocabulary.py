@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
-from tiny_corpus import WORDS, write_corpus, write_teacher_of
+from tiny_corpus import COMMON, write_corpus, write_teacher_of
 
+from training import vocabulary
 from training.corpus import Corpus, Pair, read_corpus
 from training.vocabulary import (
     SPECIAL,
@@ -65,14 +67,14 @@ def test_pieces_of_the_tiny_teacher_stay_but_the_foreign_ones(folder: Path, tmp_
 
 
 def test_spanish_pieces_are_whole_folded_words_of_the_corpus(corpus: Corpus) -> None:
-    pieces = spanish_pieces(corpus.pairs["train"], WORDS, 400, 1000)
+    pieces = spanish_pieces(corpus.pairs["train"], [], 400, 1000)
     assert {"lampara", "montana", "encuentra"} <= set(pieces)
     assert not set(pieces) & {*SPECIAL, "lámpara", "montaña"}
     assert len(pieces) <= 400 - len(SPECIAL)
 
 
 def test_training_twice_gives_the_same_pieces(corpus: Corpus) -> None:
-    first, *others = (spanish_pieces(corpus.pairs["train"], WORDS, 400, 1000) for _ in range(4))
+    first, *others = (spanish_pieces(corpus.pairs["train"], list(COMMON), 400, 1000) for _ in range(4))
     assert all(other == first for other in others)
 
 
@@ -83,23 +85,39 @@ def test_a_rare_word_gets_no_piece_of_its_own() -> None:
     assert "zafiro" not in pieces
 
 
-def test_a_source_counts_only_so_often_and_prose_four_times() -> None:
+def test_a_source_counts_only_so_often() -> None:
     capped = [*repeated("s", "docs", "zafiro", 4), *repeated("s", "docs", "barco", 396)]
     assert "zafiro" not in spanish_pieces(capped, [], 300, 100)
     assert "zafiro" in spanish_pieces(capped, [], 300, 400)
-    prose = [*repeated("p", "prose", "zafiro", 1), *repeated("p", "prose", "barco", 9)]
-    assert "zafiro" in spanish_pieces(prose, [], 300, 100)
-    assert "zafiro" not in spanish_pieces([Pair(p.source, "docs", 0, p.en, p.es) for p in prose], [], 300, 100)
 
 
-def test_dictionary_words_count() -> None:
-    assert "zafiro" in spanish_pieces(repeated("s", "docs", "barco", 5), [("sapphire", "zafiro")] * 3, 300, 100)
+@pytest.mark.parametrize(("kind", "found"), [("prose", True), ("written", True), ("docs", False)])
+def test_prose_and_written_text_count_four_times(kind: str, found: bool) -> None:
+    pairs = [*repeated("p", kind, "zafiro", 1), *repeated("p", kind, "barco", 9)]
+    assert ("zafiro" in spanish_pieces(pairs, [], 300, 100)) is found
+
+
+def test_common_words_that_the_corpus_lacks_become_pieces(corpus: Corpus) -> None:
+    pairs = corpus.pairs["train"]
+    pieces = [set(spanish_pieces(pairs, words, 400, 1000)) for words in ([], list(COMMON))]
+    assert not pieces[0] & set(COMMON)
+    assert set(COMMON) <= pieces[1]
+    assert {"lampara", "montana", "encuentra"} <= pieces[1]
+
+
+def test_a_common_word_counts_once_and_the_more_the_more_frequent_it_is() -> None:
+    words = [f"w{number}" for number in range(3000)]
+    counted = Counter(vocabulary._balanced([], [*words, *words], 100))
+    assert list(counted) == words
+    counts = list(counted.values())
+    assert counts == sorted(counts, reverse=True)
+    # As Zipf has it, less steep at the start: half as often at the rank of the offset, a tenth as often at nine times.
+    assert [counts[0], counts[300], counts[2700]] == [202, 102, 22]
 
 
 def test_new_pieces_follow_the_kept_ones_without_repeats_up_to_the_limit() -> None:
     kept = [*SPECIAL, "the", "no"]
-    vocabulary = student_vocabulary(kept, ["no", "que", "niño", "para", "como"], 2)
-    assert vocabulary == [*kept, "que", "para"]
+    assert student_vocabulary(kept, ["no", "que", "niño", "para", "como"], 2) == [*kept, "que", "para"]
 
 
 def test_text_is_folded_cut_and_framed() -> None:

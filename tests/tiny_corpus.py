@@ -19,7 +19,7 @@ from safetensors.numpy import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from training.corpus import Corpus, Split, passage_id, read_corpus, split_of
-from training.texts import Text, corpus_texts
+from training.texts import DEVELOPMENT, Text, corpus_texts
 
 NOUNS = {
     "lamp": "lámpara", "boat": "barco", "letter": "carta", "garden": "jardín", "window": "ventana", "bread": "pan",
@@ -41,8 +41,15 @@ TIMES = {
     "before lunch": "antes de comer", "after work": "después del trabajo",
 }  # fmt: skip
 WORDS = [*NOUNS.items(), *VERBS.items(), *ADJECTIVES.items()]
+COMMON = {
+    "abrazo": "hug", "cuchara": "spoon", "jubilarse": "to retire; to leave work", "tijeras": "scissors",
+    "vecino": "neighbour; nearby",
+}  # fmt: skip
+"""Common words that the corpus lacks, with their meanings."""
 COMPANIES = ("Marpelina Inventada", "Talleres Quillurbe")
 TOPICS = ("the orchard of Vandelor", "the clock of Umbrasca")
+HELD_COMPANY, HELD_TOPIC = "Curtidos Ombrelia", "the lighthouse of Nerrapol"
+"""Whom the written documents for development are about."""
 
 DIMENSIONS, INNER, LAYERS, HEADS, POSITIONS = 48, 96, 2, 12, 288
 
@@ -137,16 +144,19 @@ def question_about(text: Text) -> dict[str, str]:
 
 
 def write_questions(folder: Path, corpus_folder: Path, seed: int = 2) -> Path:
-    """Write questions about the corpus in ``corpus_folder`` and passages of our own into ``folder``; return it."""
+    """Write questions about the corpus in ``corpus_folder``, texts and words of our own into ``folder``; return it."""
     rng = random.Random(seed)
-    folder.mkdir(parents=True, exist_ok=True)
+    held = folder / DEVELOPMENT
+    held.mkdir(parents=True, exist_ok=True)
     corpus = read_corpus(corpus_folder)
-    asked = [{"id": passage_id(text.es), **question_about(text)} for text in train_texts(corpus)[::2]]
-    write_lines(folder / "corpus-00.jsonl", asked)
-    held = [{"id": passage_id(text.es), **question_about(text)} for text in development_texts(corpus)]
-    write_lines(folder / "development-00.jsonl", held)
-    write_lines(folder / "handbook-00.jsonl", [_written("company", name, rng) for name in COMPANIES for _ in range(3)])
-    write_lines(folder / "general-00.jsonl", [_written("topic", name, rng) for name in TOPICS for _ in range(2)])
+    for place, texts in ((folder, train_texts(corpus)[::2]), (held, development_texts(corpus))):
+        write_lines(place / "corpus-00.jsonl", [{"id": passage_id(text.es), **question_about(text)} for text in texts])
+    for place, companies, topics in ((folder, COMPANIES, TOPICS), (held, (HELD_COMPANY,), (HELD_TOPIC,))):
+        write_lines(place / "handbook-00.jsonl", [_written("company", name, rng) for name in companies for _ in "123"])
+        write_lines(place / "general-00.jsonl", [_written("topic", name, rng) for name in topics for _ in "12"])
+    write_lines(folder / "sentences-00.jsonl", [dict(zip(("en", "es"), sentence(rng), strict=True)) for _ in range(20)])
+    lines = (f"{spanish}\t{meanings}\n" for spanish, meanings in COMMON.items())
+    (folder / "words-0.tsv").write_text("".join(lines), encoding="utf-8")
     return folder
 
 
