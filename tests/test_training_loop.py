@@ -12,6 +12,7 @@ import torch
 from tiny_corpus import one_thread as one_thread
 from torch import Tensor
 
+from rag.errors import FaroError
 from training.loop import Progress, Schedule, train
 from training.network import Encoder
 
@@ -194,3 +195,8 @@ def test_every_step_moves_by_the_rate_of_its_time(tmp_path: Path) -> None:
     expected = [schedule.rate * schedule.factor(number / 10) for number in range(9)]
     # Weight decay adds a hundredth to each.
     assert moves == pytest.approx(expected, rel=0.05)
+
+
+def test_groups_without_a_batch_are_an_error_and_no_endless_wait(tmp_path: Path) -> None:
+    with pytest.raises(FaroError, match="too little text"):
+        train(Encoder(10, 48, 96, 1, 8), lambda number: iter(()), Schedule(tokens=10), lambda _: 0.0, tmp_path, "run")

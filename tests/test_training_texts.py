@@ -192,3 +192,18 @@ def test_a_line_that_is_not_json_is_named(tmp_path: Path, name: str) -> None:
         with pytest.raises(CorpusError, match=rf"{name}, line 2: not JSON"):
             read_questions(tmp_path, [])
             read_written(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "missing"),
+    [
+        ("corpus-00.jsonl", '{"en": "a", "es": "b"}', "id"),
+        ("general-00.jsonl", '{"en": "a", "es": "b", "topic": "c", "title_en": "d", "title_es": "e"}', "questions"),
+        ("sentences-00.jsonl", '{"en": "a"}', "es"),
+        ("sentences-00.jsonl", "[]", "en, es"),
+    ],
+)
+def test_a_row_that_lacks_something_is_named(tmp_path: Path, name: str, line: str, missing: str) -> None:
+    (tmp_path / name).write_text(f"{line}\n", encoding="utf-8")
+    with pytest.raises(CorpusError, match=rf"{name}, line 1: without {missing}"):
+        read_parallel(tmp_path)

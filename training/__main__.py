@@ -37,7 +37,9 @@ def build_command(
     ),
     texts: Annotated[Path, typer.Option(help="Folder of written questions and passages.")] = TEXTS,
     teacher: Teacher = None,
-    minutes: Annotated[float | None, typer.Option(help="Most minutes of gradient steps, half of them to distil.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Most minutes of gradient steps, half of them to distil.")
+    ] = None,
     threads: Annotated[int, typer.Option(help="Threads of PyTorch; idle cores only, busy ones slow it down.")] = 2,
     seed: int = 0,
 ) -> None:

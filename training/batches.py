@@ -96,7 +96,7 @@ def by_length(items: Sequence[Item], size: Callable[[Item], int], budget: int, r
 
 
 SHARES = {"words": 0.1, "written": 0.22, "prose": 0.45}
-"""Shares of the tokens by kind of pair; what is left goes to every other kind."""
+"""Shares of the draws, of about a hundred words each, by kind of pair; what is left goes to every other kind."""
 
 
 class PairSampler:

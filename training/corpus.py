@@ -54,7 +54,10 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """A corpus already split: nothing held out occurs, as a document or as a sentence, in the training part."""
+    """A corpus already split: no held-out document, section or pair occurs in the training part.
+
+    A sentence that a held-out section shares with another document's section may.
+    """
 
     pairs: dict[Split, list[Pair]]
     sections: dict[Split, list[Section]]

@@ -14,6 +14,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from rag.errors import FaroError
 from training.network import Encoder
 
 logger = logging.getLogger(__name__)
@@ -129,8 +130,12 @@ def train(
 
 def _endless(groups: Callable[[int], Iterator[Step]], first: int) -> Iterator[tuple[int, Step]]:
     for number in itertools.count(first):
+        empty = True
         for step in groups(number):
+            empty = False
             yield number, step
+        if empty:
+            raise FaroError("there is too little text to make a batch of: add some to the corpus.")
 
 
 def _keep_best(encoder: Encoder, score: Callable[[Encoder], float], progress: Progress, best: Path, name: str) -> None:
@@ -138,7 +143,7 @@ def _keep_best(encoder: Encoder, score: Callable[[Encoder], float], progress: Pr
     logger.info("%s: development score %.4f (best so far %.4f)", name, value, max(progress.best, 0.0))
     if value >= progress.best:
         progress.best = value
-        _write({key: tensor.detach() for key, tensor in encoder.state_dict().items()}, best)
+        write_aside({key: tensor.detach() for key, tensor in encoder.state_dict().items()}, best)
 
 
 def _save(path: Path, encoder: Encoder, optimisers: list[torch.optim.Optimizer], progress: Progress) -> None:
@@ -147,7 +152,7 @@ def _save(path: Path, encoder: Encoder, optimisers: list[torch.optim.Optimizer],
         "optimisers": [optimiser.state_dict() for optimiser in optimisers],
         "progress": asdict(progress),
     }
-    _write(state, path)
+    write_aside(state, path)
 
 
 def _resume(path: Path, encoder: Encoder, optimisers: list[torch.optim.Optimizer]) -> Progress:
@@ -162,7 +167,7 @@ def _resume(path: Path, encoder: Encoder, optimisers: list[torch.optim.Optimizer
     return progress
 
 
-def _write(state: object, path: Path) -> None:
+def write_aside(state: object, path: Path) -> None:
     """Write aside and rename, so that a killed run leaves the last checkpoint whole."""
     aside = path.with_suffix(".tmp")
     torch.save(state, aside)

@@ -20,7 +20,7 @@ from training.corpus import Corpus, CorpusError, Pair, read_corpus
 from training.distill import Distillation
 from training.export import write_folder
 from training.lexicon import learn_lexicon, write_lexicon
-from training.loop import Schedule, train
+from training.loop import Schedule, train, write_aside
 from training.mix import mixed
 from training.network import Encoder, load_bert
 from training.progress import DevelopmentSet
@@ -93,7 +93,7 @@ def build(
     initial = work / "initial.pt"
     if not initial.exists():
         table = initial_table(corpus, extra, teacher, teacher_tokenizer, tokenizer, recipe)
-        torch.save(table, initial)
+        write_aside(table, initial)
     development = DevelopmentSet.of(corpus, texts, tokenizer)
     distilled = _distil(
         corpus, extra, teacher, teacher_tokenizer, tokenizer, torch.load(initial), development, work, recipe
@@ -215,10 +215,12 @@ def _as_pairs(source: str, words: Sequence[tuple[str, str]]) -> list[Pair]:
 def _write_tokenizer(corpus: Corpus, extra: Sequence[Pair], teacher_file: Path, file: Path, recipe: Recipe) -> None:
     logger.info("choosing the word pieces")
     kept = kept_pieces(teacher_pieces(teacher_file))
+    aside = file.with_suffix(".tmp")
     pairs = [*corpus.pairs["train"], *(pair for pair in extra if pair.kind == "written")]
     common = [pair.es for pair in extra if pair.source == "common"]
     spanish = spanish_pieces(pairs, common, recipe.spanish_pieces, recipe.pieces_per_source)
-    make_tokenizer(student_vocabulary(kept, spanish, recipe.new_pieces), recipe.max_tokens).save(str(file))
+    make_tokenizer(student_vocabulary(kept, spanish, recipe.new_pieces), recipe.max_tokens).save(str(aside))
+    aside.replace(file)
 
 
 def _distil(

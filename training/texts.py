@@ -10,6 +10,7 @@ from pathlib import Path
 from training.corpus import CorpusError, Pair, Section, passage_id, passages
 
 WRITTEN = ("handbook-*.jsonl", "general-*.jsonl")
+_NEEDED = {"corpus-*.jsonl": ("id",)} | dict.fromkeys(WRITTEN, ("title_en", "title_es", "questions"))
 DEVELOPMENT = "development"
 """The sub-folder with what is only measured on: questions about held-out passages, and documents of its own."""
 
@@ -118,9 +119,14 @@ def read_words(folder: Path) -> list[tuple[str, str]]:
 
 
 def _rows(folder: Path, names: str) -> Iterator[Mapping[str, object]]:
+    needed = {"en", "es", *_NEEDED.get(names, ())}
     for path in sorted(folder.glob(names)):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
             try:
-                yield json.loads(line)
+                row = json.loads(line)
             except json.JSONDecodeError as error:
                 raise CorpusError(f"{path}, line {number}: not JSON ({error}).") from error
+            missing = needed - (row.keys() if isinstance(row, dict) else set())
+            if missing:
+                raise CorpusError(f"{path}, line {number}: without {', '.join(sorted(missing))}.")
+            yield row
