@@ -43,7 +43,7 @@ def build_command(
     threads: Annotated[int, typer.Option(help="Threads of PyTorch; idle cores only, busy ones slow it down.")] = 2,
     seed: int = 0,
 ) -> None:
-    """Make the encoder and the lexicon from a corpus. Two to three hours on two cores."""
+    """Make the encoder and the lexicon from a corpus. About an hour on two idle cores."""
     torch.set_num_threads(threads)
     recipe = Recipe(seed=seed)
     if minutes is not None:

@@ -43,7 +43,7 @@ BEST_ENGLISH_ROWS = 10
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Every number of the making. The defaults made the encoder in ``data/model``."""
+    """Every number of the making."""
 
     seed: int = 0
     max_tokens: int = 256

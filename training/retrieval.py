@@ -2,7 +2,7 @@
 
 The loss is InfoNCE (van den Oord et al. 2018) over the passages of the batch, which holds neighbours from the same
 document. Passages that read almost like the right one are no negatives. Harder negatives, mined from a bank of all
-passages, were tried and made the encoder worse: too many of them answer the question as well.
+passages, were tried and gave less on the development questions: many of them answer the question as well.
 """
 
 from __future__ import annotations
