@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -89,7 +90,12 @@ class Chunk:
     @property
     def embedding_text(self) -> str:
         """What the encoder sees: the breadcrumb, then the text."""
-        return f"{' > '.join(self.breadcrumb)}\n{self.text}" if self.breadcrumb else self.text
+        return embedding_text(self.breadcrumb, self.text)
+
+
+def embedding_text(breadcrumb: Sequence[str], text: str) -> str:
+    """A passage as encoders get it: its breadcrumb, outermost first, then its text."""
+    return f"{' > '.join(breadcrumb)}\n{text}" if breadcrumb else text
 
 
 @dataclass(frozen=True, slots=True)

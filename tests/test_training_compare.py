@@ -15,6 +15,7 @@ from tiny_corpus import one_thread as one_thread
 from tokenizers import Tokenizer
 from word_encoder import WordEncoder
 
+from rag.embedding import load_encoder
 from rag.lexicon import make_lexicon
 from rag.types import Language
 from training.compare import (
@@ -166,5 +167,5 @@ def test_float_weights_and_the_served_graph_score_alike(tmp_path: Path) -> None:
     tokenizer = Tokenizer.from_file(str(teacher / "tokenizer.json"))
     assert make_tokenizer(teacher_pieces(teacher / "tokenizer.json"), 64).get_vocab() == tokenizer.get_vocab()
     write_folder(load_bert(teacher), teacher / "tokenizer.json", tmp_path / "model", 64)
-    one, other = float_bert("float", teacher, 64), served("served", tmp_path / "model")
+    one, other = float_bert("float", teacher, 64), served("served", load_encoder(str(tmp_path / "model")))
     assert (one.encode(TEXTS) * other.encode(TEXTS)).sum(axis=1).min() > 0.98

@@ -91,7 +91,7 @@ def test_questions_without_their_evidence_on_their_page_are_left_out(tasks: list
 
 
 def test_a_passage_is_embedded_with_its_headings() -> None:
-    assert Passage(("Gastos", "Viajes"), "El tren.").whole == "Gastos › Viajes\nEl tren."
+    assert Passage(("Gastos", "Viajes"), "El tren.").whole == "Gastos > Viajes\nEl tren."
     assert Passage((), "El tren.").whole == "El tren."
 
 

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -74,6 +75,14 @@ class Parts:
 def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
     """Token identifiers of each text, special tokens included, cut at the tokenizer's limit."""
     return [encoding.ids for encoding in tokenizer.encode_batch_fast(list(texts))]
+
+
+def load_tokenizer(folder: Path, max_tokens: int) -> Tokenizer:
+    """The tokenizer of an encoder's folder, without padding, cut at ``max_tokens``."""
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_tokens)
+    return tokenizer
 
 
 def by_length(items: Sequence[Item], size: Callable[[Item], int], budget: int, rng: random.Random) -> list[list[Item]]:

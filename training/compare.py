@@ -13,12 +13,12 @@ from typing import Protocol, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
-from rag.embedding import load_encoder
+from rag.embedding import Encoder
 from rag.keyword import KeywordIndex, query_words
 from rag.lexicon import Lexicon
 from rag.types import Chunk
+from training.batches import load_tokenizer
 from training.measures import Figure, measure
 from training.network import load_bert
 from training.retrieval import encode_texts
@@ -86,9 +86,8 @@ class Fused:
         return _scaled(self.first.scores(task)) + _scaled(self.second.scores(task))
 
 
-def served(name: str, folder: Path) -> Dense:
-    """An encoder folder on the runtime that serves it."""
-    encoder = load_encoder(str(folder))
+def served(name: str, encoder: Encoder) -> Dense:
+    """An encoder on the runtime that serves it."""
     return Dense(name, encoder.encode_passages, {})
 
 
@@ -96,9 +95,7 @@ def float_bert(name: str, folder: Path, max_tokens: int = 256) -> Dense:
     """The float weights of a BERT encoder folder, as training sees them but in full precision."""
     encoder = load_bert(folder).eval()
     encoder.precision = torch.float32
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(max_tokens)
+    tokenizer = load_tokenizer(folder, max_tokens)
     return Dense(name, lambda texts: encode_texts(encoder, tokenizer, texts).numpy(), {})
 
 

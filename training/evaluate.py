@@ -10,7 +10,6 @@ from rag.embedding import Encoder, load_encoder
 from rag.lexicon import load_lexicon
 from rag.settings import PROJECT_ROOT, load_settings
 from training.compare import (
-    Dense,
     Fused,
     Keywords,
     System,
@@ -48,15 +47,15 @@ def evaluate(
     The last of ``models`` is the one whose lexicon BM25 uses, and that is fused with it. ``corpus`` adds its held-out
     documents; ``handbook`` and ``questions`` add another handbook.
     """
-    main = models[-1]
-    lexicon = load_lexicon(main)
-    dense: list[Dense] = [float_bert(TEACHER, teacher), *(served(_name(model), model) for model in models)]
-    keywords = Keywords("BM25", lexicon)
+    encoders = [load_encoder(str(model)) for model in models]
+    dense = [float_bert(TEACHER, teacher)]
+    dense += [served(_name(model), encoder) for model, encoder in zip(models, encoders, strict=True)]
+    keywords = Keywords("BM25", load_lexicon(models[-1]))
     systems: list[System] = [keywords, *dense, Fused(f"{dense[-1].name} + BM25", dense[-1], keywords)]
-    tasks = _tasks(load_encoder(str(main)), corpus, handbook, questions, texts)
+    tasks = _tasks(encoders[-1], corpus, handbook, questions, texts)
     logger.info("%d tasks, %d systems", len(tasks), len(systems))
     rows = compare(systems, tasks)
-    passage = _long_passage(load_encoder(str(main)), tasks)
+    passage = _long_passage(encoders[-1], tasks)
     speeds = [speed(encoder, tasks[0].queries[:100], passage) for encoder in dense]
     write_report(rows, speeds, report)
     return f"{table(rows)}\n{speed_table(speeds)}"
@@ -65,28 +64,42 @@ def evaluate(
 def evaluate_forms(encoder: NeuralEncoder, served_folder: Path, work: Path) -> str:
     """The table of the forms of ``encoder``, measured on the product's own development questions."""
     loaded = load_encoder(str(served_folder))
-    tasks = _tasks(loaded, None, None, None, served_folder)
+    tasks = _own_tasks(loaded)
     return forms_table(compare_forms(encoder, served_folder, work, tasks, _long_passage(loaded, tasks)))
 
 
 def _tasks(
     encoder: Encoder, corpus: Path | None, handbook: Path | None, questions: Path | None, texts: Path
 ) -> list[Task]:
-    size = load_settings().chunk_tokens
-    tasks = handbook_tasks(
-        "sample", PROJECT_ROOT / "data" / "handbook", EVAL / "sample" / "golden.jsonl", encoder, size
-    )
-    puquial = EVAL / "puquial"
-    tasks += handbook_tasks("puquial", puquial / "handbook", puquial / "golden.jsonl", encoder, size)
+    tasks = _own_tasks(encoder)
     if handbook and questions:
-        tasks += handbook_tasks(handbook.name, handbook, questions, encoder, size)
+        tasks += handbook_tasks(handbook.name, handbook, questions, encoder, load_settings().chunk_tokens)
     if corpus:
-        held = read_corpus(corpus)
-        for pool in development_pools(held, texts):
-            tasks += question_tasks(f"held-out {pool.name}", pool.texts, pool.questions)
-        tasks += held_out_tasks(held)
+        tasks += _corpus_tasks(corpus, texts)
     # Another corpus may hold nothing that was asked about, or a small one nothing out.
     return [task for task in tasks if task.queries]
+
+
+def _own_tasks(encoder: Encoder) -> list[Task]:
+    """The product's development questions."""
+    size = load_settings().chunk_tokens
+    handbooks = {"sample": PROJECT_ROOT / "data" / "handbook", "puquial": EVAL / "puquial" / "handbook"}
+    return [
+        task
+        for name, handbook in handbooks.items()
+        for task in handbook_tasks(name, handbook, EVAL / name / "golden.jsonl", encoder, size)
+    ]
+
+
+def _corpus_tasks(folder: Path, texts: Path) -> list[Task]:
+    """The held-out part of a corpus, and of what was written for the training."""
+    corpus = read_corpus(folder)
+    asked = [
+        task
+        for pool in development_pools(corpus, texts)
+        for task in question_tasks(f"held-out {pool.name}", pool.texts, pool.questions)
+    ]
+    return asked + held_out_tasks(corpus)
 
 
 def _long_passage(encoder: Encoder, tasks: Sequence[Task], tokens: int = 124) -> str:

@@ -22,7 +22,7 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import save_file
 
 from rag.errors import FaroError
-from training.network import EPSILON, HEADS, Encoder, to_bert
+from training.network import EPSILON, HEADS, Encoder, from_state, to_bert
 
 Floats = NDArray[np.float32]
 
@@ -277,10 +277,7 @@ def read_onnx(file: Path) -> Encoder:
         for part in ("weight", "bias"):
             query, key, value = (weights.pop(f"layers.{number}.{n}.{part}") for n in ("query", "key", "value"))
             weights[f"layers.{number}.attend.{part}"] = np.concatenate((query * size**0.5, key, value))
-    inner = weights["layers.0.widen.weight"].shape[0]
-    vocabulary, dimensions = weights["words.weight"].shape
-    encoder = Encoder(vocabulary, dimensions, inner, layers, weights["positions"].shape[0])
-    encoder.load_state_dict({name: torch.from_numpy(value.astype(np.float32)) for name, value in weights.items()})
+    encoder = from_state({name: torch.from_numpy(value.astype(np.float32)) for name, value in weights.items()})
     encoder.precision = torch.float32
     return encoder.eval()
 

@@ -9,13 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from rag.embedding import load_encoder
-from training.compare import Dense
+from training.compare import served
 from training.export import ONNX_FILE, Form, onnx_graph, write_onnx
 from training.measures import measure
 from training.network import Encoder
@@ -39,15 +39,15 @@ class FormFigures:
     recall_at_5: float
 
 
-def compare_forms(encoder: Encoder, served: Path, work: Path, tasks: Sequence[Task], passage: str) -> list[FormFigures]:
-    """Write ``encoder`` in every form beside a copy of the ``served`` folder's other files, and measure each.
+def compare_forms(encoder: Encoder, model: Path, work: Path, tasks: Sequence[Task], passage: str) -> list[FormFigures]:
+    """Write ``encoder`` in every form beside a copy of the ``model`` folder's other files, and measure each.
 
     Quality is averaged over ``tasks``; speed and memory come from a fresh process on one thread, the forms in turn.
     """
     folders: dict[Form, Path] = {}
     for form in FORMS:
         folder = work / form.replace(" ", "-")
-        shutil.copytree(served, folder, dirs_exist_ok=True)
+        shutil.copytree(model, folder, dirs_exist_ok=True)
         max_tokens = json.loads((folder / "sentence_bert_config.json").read_text(encoding="utf-8"))["max_seq_length"]
         write_onnx(onnx_graph(encoder, max_tokens, form), folder / ONNX_FILE)
         folders[form] = folder
@@ -56,7 +56,7 @@ def compare_forms(encoder: Encoder, served: Path, work: Path, tasks: Sequence[Ta
     rows = []
     for form, folder in folders.items():
         loaded = load_encoder(str(folder))
-        dense = Dense(form, loaded.encode_passages, {})
+        dense = served(form, loaded)
         quality = [measure(task, dense.scores(task)) for task in tasks]
         timing = json.loads(
             subprocess.run(
@@ -89,10 +89,9 @@ def forms_table(rows: Sequence[FormFigures]) -> str:
         "| --- " * 9 + "|",
     ]
     for row in rows:
-        f = asdict(row)
         lines.append(
-            f"| {row.form} | {row.megabytes:.1f} | {f['load_seconds']:.2f} | {f['resident_megabytes']:.0f} "
-            f"| {f['query_ms']:.2f} | {f['passages_a_second']:.0f} | {row.agreement:.4f} "
+            f"| {row.form} | {row.megabytes:.1f} | {row.load_seconds:.2f} | {row.resident_megabytes:.0f} "
+            f"| {row.query_ms:.2f} | {row.passages_a_second:.0f} | {row.agreement:.4f} "
             f"| {row.recall_at_1:.3f} | {row.recall_at_5:.3f} |"
         )
     return "\n".join(lines) + "\n"

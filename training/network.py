@@ -7,6 +7,7 @@ sentence-transformers loads. Devlin et al., "BERT", 2019; Wang et al., "MiniLM",
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -82,14 +83,22 @@ def _norm(layer: nn.LayerNorm, states: Tensor) -> Tensor:
     return functional.layer_norm(states, layer.normalized_shape, weight, bias, layer.eps)
 
 
-def from_bert(weights: dict[str, Tensor]) -> Encoder:
+def from_state(weights: Mapping[str, Tensor]) -> Encoder:
+    """An encoder with these weights, its size read from their shapes."""
+    vocabulary, dimensions = weights["words.weight"].shape
+    layers = 1 + max(int(name.split(".")[1]) for name in weights if name.startswith("layers."))
+    inner = weights["layers.0.widen.weight"].shape[0]
+    encoder = Encoder(vocabulary, dimensions, inner, layers, weights["positions"].shape[0])
+    encoder.load_state_dict(weights)
+    return encoder
+
+
+def from_bert(weights: Mapping[str, Tensor]) -> Encoder:
     """An encoder with the weights of a BERT checkpoint (the token-type row is added to the positions)."""
     weights = {name.removeprefix("bert."): value.float() for name, value in weights.items()}
     table = weights["embeddings.word_embeddings.weight"]
     layers = 1 + max(int(name.split(".")[2]) for name in weights if name.startswith("encoder.layer."))
-    inner = weights["encoder.layer.0.intermediate.dense.weight"].shape[0]
     positions = weights["embeddings.position_embeddings.weight"] + weights["embeddings.token_type_embeddings.weight"][0]
-    encoder = Encoder(table.shape[0], table.shape[1], inner, layers, positions.shape[0])
     own = {"words.weight": table, "positions": positions}
     own |= {f"norm.{part}": weights[f"embeddings.LayerNorm.{part}"] for part in ("weight", "bias")}
     for number in range(layers):
@@ -99,8 +108,7 @@ def from_bert(weights: dict[str, Tensor]) -> Encoder:
             own[f"layers.{number}.attend.{part}"] = torch.cat(heads)
             for mine, theirs in _NAMES.items():
                 own[f"layers.{number}.{mine}.{part}"] = weights[f"{prefix}{theirs}.{part}"]
-    encoder.load_state_dict(own)
-    return encoder
+    return from_state(own)
 
 
 def to_bert(encoder: Encoder) -> dict[str, Tensor]:

@@ -6,6 +6,7 @@ import logging
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +16,14 @@ from torch import Tensor
 
 from rag.errors import FaroError
 from training.alignment import ibm1
-from training.batches import PairSampler
+from training.batches import PairSampler, load_tokenizer
 from training.corpus import Corpus, CorpusError, Pair, read_corpus
 from training.distill import Distillation
 from training.export import write_folder
 from training.lexicon import learn_lexicon, write_lexicon
 from training.loop import Schedule, train, write_aside
 from training.mix import mixed
-from training.network import Encoder, load_bert
+from training.network import Encoder, from_state, load_bert
 from training.progress import DevelopmentSet
 from training.retrieval import RetrievalTuning
 from training.texts import (
@@ -95,10 +96,16 @@ def build(
         table = initial_table(corpus, extra, teacher, teacher_tokenizer, tokenizer, recipe)
         write_aside(table, initial)
     development = DevelopmentSet.of(corpus, texts, tokenizer)
-    distilled = _distil(
-        corpus, extra, teacher, teacher_tokenizer, tokenizer, torch.load(initial), development, work, recipe
+    teaching = partial(
+        _teaching, [*corpus.pairs["train"], *extra], corpus, teacher, teacher_tokenizer, tokenizer, recipe
     )
-    tuned = _tune(corpus, extra, texts, distilled, tokenizer, development, work, recipe, teacher, teacher_tokenizer)
+    student = from_state({**teacher.state_dict(), "words.weight": torch.load(initial)})
+    distilled = train(student, teaching(recipe.seed).group, recipe.distill, development.score, work, "distill")
+    passages, questions = training_texts(corpus, texts, recipe.plain_texts, recipe.seed)
+    logger.info("%d passages, %d questions", len(passages), len(questions))
+    tuning = RetrievalTuning(tokenizer, passages, questions, recipe.seed, recipe.question_share)
+    groups = mixed(tuning.group, teaching(recipe.seed + 1, pool=2500).group, recipe.anchor_every)
+    tuned = train(distilled, groups, recipe.tune, development.score, work, "tune")
     write_folder(tuned, tokenizer_file, target, recipe.max_tokens)
     logger.info("learning the lexicon")
     lexicon_pairs = sample_by_source(corpus.pairs["train"], recipe.lexicon_per_source, recipe.seed)
@@ -114,12 +121,7 @@ def tuned_encoder(work: Path) -> Encoder:
     file = work / "tune.best.pt"
     if not file.is_file():
         raise FaroError(f"{file} is missing: run the build with this work folder first.")
-    weights = torch.load(file, weights_only=True)
-    vocabulary, dimensions = weights["words.weight"].shape
-    layers = 1 + max(int(name.split(".")[1]) for name in weights if name.startswith("layers."))
-    inner = weights["layers.0.widen.weight"].shape[0]
-    encoder = Encoder(vocabulary, dimensions, inner, layers, weights["positions"].shape[0])
-    encoder.load_state_dict(weights)
+    encoder = from_state(torch.load(file, weights_only=True))
     encoder.precision = torch.float32
     return encoder.eval()
 
@@ -129,10 +131,7 @@ def load_teacher(folder: Path, max_tokens: int) -> tuple[Encoder, Tokenizer]:
     teacher = load_bert(folder).eval()
     for parameter in teacher.parameters():
         parameter.requires_grad_(False)
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(max_tokens)
-    return teacher, tokenizer
+    return teacher, load_tokenizer(folder, max_tokens)
 
 
 def initial_table(
@@ -223,43 +222,15 @@ def _write_tokenizer(corpus: Corpus, extra: Sequence[Pair], teacher_file: Path, 
     aside.replace(file)
 
 
-def _distil(
+def _teaching(
+    pairs: Sequence[Pair],
     corpus: Corpus,
-    extra: Sequence[Pair],
     teacher: Encoder,
     teacher_tokenizer: Tokenizer,
     tokenizer: Tokenizer,
-    table: Tensor,
-    development: DevelopmentSet,
-    work: Path,
     recipe: Recipe,
-) -> Encoder:
-    vocabulary, dimensions = table.shape
-    student = Encoder(vocabulary, dimensions, teacher.inner, len(teacher.layers), teacher.positions.shape[0])
-    student.load_state_dict({**teacher.state_dict(), "words.weight": table})
-    sampler = PairSampler([*corpus.pairs["train"], *extra], corpus.sections["train"], recipe.seed, recipe.passage_share)
-    steps = Distillation(teacher, teacher_tokenizer, tokenizer, sampler, recipe.seed)
-    return train(student, steps.group, recipe.distill, development.score, work, "distill")
-
-
-def _tune(
-    corpus: Corpus,
-    extra: Sequence[Pair],
-    written: Path,
-    encoder: Encoder,
-    tokenizer: Tokenizer,
-    development: DevelopmentSet,
-    work: Path,
-    recipe: Recipe,
-    teacher: Encoder,
-    teacher_tokenizer: Tokenizer,
-) -> Encoder:
-    texts, asked = training_texts(corpus, written, recipe.plain_texts, recipe.seed)
-    logger.info("%d passages, %d questions", len(texts), len(asked))
-    tuning = RetrievalTuning(tokenizer, texts, asked, recipe.seed, recipe.question_share)
-    sampler = PairSampler(
-        [*corpus.pairs["train"], *extra], corpus.sections["train"], recipe.seed + 1, recipe.passage_share
-    )
-    anchor = Distillation(teacher, teacher_tokenizer, tokenizer, sampler, recipe.seed + 1, pool=2500)
-    groups = mixed(tuning.group, anchor.group, recipe.anchor_every)
-    return train(encoder, groups, recipe.tune, development.score, work, "tune")
+    seed: int,
+    pool: int = 6000,
+) -> Distillation:
+    sampler = PairSampler(pairs, corpus.sections["train"], seed, recipe.passage_share)
+    return Distillation(teacher, teacher_tokenizer, tokenizer, sampler, seed, pool=pool)

@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.chunking import chunk_document
-from ingest.markdown import parse_markdown
-from ingest.sources import discover, read_source
-from ingest.urls import page_url
+from ingest.pages import read_handbook
 from rag.embedding import Encoder
-from rag.types import Chunk, Language
+from rag.settings import load_settings
+from rag.types import Chunk, Language, embedding_text
 from training.corpus import Corpus, Pair, Section
 from training.texts import Question, Text
 
@@ -29,8 +27,8 @@ class Passage:
 
     @property
     def whole(self) -> str:
-        """The passage as it is embedded."""
-        return "\n".join(part for part in (" › ".join(self.breadcrumb), self.text) if part)
+        """The passage as it is embedded, the same as of a chunk."""
+        return embedding_text(self.breadcrumb, self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +65,12 @@ def handbook_tasks(name: str, handbook: Path, questions: Path, encoder: Encoder,
 
 
 def handbook_chunks(handbook: Path, encoder: Encoder, max_tokens: int) -> list[Chunk]:
-    """The chunks of a folder of Markdown, without drafts and without sections that hold no text."""
-    found = discover(handbook)
-    chunks: list[Chunk] = []
-    for file in found.files:
-        document = parse_markdown(read_source(file), file.path, found.site)
-        if not document.meta.draft:
-            url = page_url(found.site, file.path, document.meta)
-            chunks += chunk_document(document, page_url=url, count_tokens=encoder.count_tokens, max_tokens=max_tokens)
-    return [chunk for chunk in chunks if chunk.units]
+    """The chunks that ``faro ingest`` makes of a folder of Markdown, drafts left out."""
+    settings = load_settings(handbook=handbook, include_drafts=False)
+    pages = read_handbook(
+        settings, count_tokens=encoder.count_tokens, max_tokens=max_tokens, progress=lambda done, total: None
+    ).pages
+    return [chunk for page in pages for chunk in page.chunks]
 
 
 def question_tasks(name: str, texts: Sequence[Text], questions: Sequence[Question]) -> list[Task]:

@@ -27,7 +27,7 @@ class Text:
     prose: bool = False
 
     def titled(self, language: str) -> str:
-        """The passage as the product embeds it: its headings before its text."""
+        """The passage with its headings before its text."""
         title, body = (self.title_es, self.es) if language == "es" else (self.title_en, self.en)
         return f"{title}: {body}" if title else body
 
