@@ -19,7 +19,18 @@ from rag.embedding import Encoder as ServedEncoder
 from rag.embedding import OnnxEncoder, SentenceTransformersEncoder, load_encoder
 from rag.errors import FaroError
 from training.batches import Padded, encode, pad
-from training.export import ONNX_FILE, Form, dequantise, onnx_graph, quantise_rows, read_onnx, write_folder, write_onnx
+from training.export import (
+    BLOCK,
+    ONNX_FILE,
+    Form,
+    dequantise,
+    onnx_graph,
+    quantise_blocks,
+    quantise_rows,
+    read_onnx,
+    write_folder,
+    write_onnx,
+)
 from training.network import Encoder, load_bert
 from training.retrieval import encode_texts
 from training.vocabulary import kept_pieces, make_tokenizer, teacher_pieces
@@ -107,7 +118,13 @@ def test_what_stands_under_the_padding_does_not_matter(folder: Path, tokenizer_f
 
 @pytest.mark.parametrize(
     ("form", "cosine"),
-    [("int8", 0.98), ("int8 per tensor", 0.95), ("int8 weights only", 0.99), ("float32", 0.99999)],
+    [
+        ("int8, int4 table", 0.98),
+        ("int8", 0.98),
+        ("int8 per tensor", 0.95),
+        ("int8 weights only", 0.99),
+        ("float32", 0.99999),
+    ],
 )
 def test_every_form_of_the_graph_gives_nearly_the_float_vectors(
     encoder: Encoder, tokenizer_file: Path, tmp_path: Path, form: Form, cosine: float
@@ -128,11 +145,26 @@ def test_rows_are_quantised_each_by_its_own_scale() -> None:
     assert not values[2].any()
 
 
+def test_blocks_are_quantised_each_by_its_own_signed_scale() -> None:
+    matrix = np.zeros((2, BLOCK + 2), np.float32)
+    matrix[0, :3] = [1.6, -0.8, -1.6]
+    matrix[0, BLOCK:] = [-8, 7]
+    values, scale = quantise_blocks(matrix)
+    assert (values.shape, scale.shape) == (matrix.shape, (2, 2))
+    assert values.min() >= -8
+    assert values.max() <= 7
+    assert scale[0].tolist() == pytest.approx([-0.2, 1])
+    assert values[0, :3].tolist() == [-8, 4, 7]
+    assert values[0, BLOCK:].tolist() == [-8, 7]
+    assert not values[1].any()
+
+
 def test_the_graph_reads_back_as_nearly_the_same_encoder(encoder: Encoder, folder: Path) -> None:
     again = read_onnx(folder / ONNX_FILE)
     for name, value in encoder.state_dict().items():
         kept = value[:MAX_TOKENS] if name == "positions" else value
-        step = kept.abs().max() / 127
+        # A step of int4 is an eighth of the largest number; the other end of its range is cut off by one step.
+        step = kept.abs().max() / (8 if name == "words.weight" else 127)
         assert (again.state_dict()[name] - kept).abs().max() <= step, name
 
 

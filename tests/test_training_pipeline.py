@@ -41,7 +41,8 @@ from training.pipeline import (
 from training.vocabulary import kept_pieces, make_tokenizer, spanish_pieces, student_vocabulary, teacher_pieces
 
 SHORT = Schedule(tokens=6000, rate=1e-3, table_rate=1e-2, checkpoint_every=3000)
-RECIPE = Recipe(max_tokens=64, spanish_pieces=500, new_pieces=300, distill=SHORT, tune=SHORT, plain_texts=30)
+PIECES = {"spanish_pieces": 500, "new_pieces": 300, "whole_words": 50}
+RECIPE = Recipe(max_tokens=64, **PIECES, distill=SHORT, tune=SHORT, plain_texts=30)
 
 
 class Workplace:
@@ -190,7 +191,7 @@ def test_pieces_of_the_teacher_keep_their_rows_and_new_ones_start_at_their_trans
     teacher, teacher_tokenizer = load_teacher(made.teacher, 64)
     kept = kept_pieces(teacher_pieces(made.teacher / "tokenizer.json"))
     spanish = spanish_pieces(corpus.pairs["train"], ["avion"], 400, 1000)
-    tokenizer = make_tokenizer([*student_vocabulary(kept, spanish, 200), "zzz"], 64)
+    tokenizer = make_tokenizer([*student_vocabulary(kept, (spanish, 200)), "zzz"], 64)
     # The corpus has no aeroplane: what its piece starts at is learnt from the common words alone.
     extra = [Pair("common", "words", 0, "cloud", "avión")] * 5
     table = initial_table(corpus, extra, teacher, teacher_tokenizer, tokenizer, RECIPE)

@@ -52,8 +52,8 @@ def folder(corpus_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 def test_a_section_keeps_its_headings_and_its_document() -> None:
     text = section_text(SECTION)
     assert text == Text("guia/p.md", "Boat › Old", "Barco › Viejo", "The boat.", "El barco.")
-    assert text.titled("es") == "Barco › Viejo: El barco."
-    assert text.titled("en") == "Boat › Old: The boat."
+    assert text.titled("es") == "Barco > Viejo\nEl barco."
+    assert text.titled("en") == "Boat > Old\nThe boat."
 
 
 def test_a_run_has_no_title_and_counts_as_prose() -> None:
@@ -116,7 +116,7 @@ def test_everything_written_is_read_as_pairs_of_both_languages(tmp_path: Path) -
     assert [(pair.en, pair.es) for pair in pairs] == [
         ("It rains.", "Llueve."),
         ("Which?", "¿Cuál?"),
-        ("Boat: It floats.", "Barco: Flota."),
+        ("Boat\nIt floats.", "Barco\nFlota."),
         ("It floats.", "Flota."),
         ("Boat", "Barco"),
         ("Why?", "¿Por qué?"),

@@ -19,6 +19,7 @@ from training.vocabulary import (
     spanish_pieces,
     student_vocabulary,
     teacher_pieces,
+    whole_words,
 )
 
 LETTERS = [*"abcdefghijklmnopqrstuvwxyz", *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"), ".", "¿", "?"]
@@ -117,7 +118,30 @@ def test_a_common_word_counts_once_and_the_more_the_more_frequent_it_is() -> Non
 
 def test_new_pieces_follow_the_kept_ones_without_repeats_up_to_the_limit() -> None:
     kept = [*SPECIAL, "the", "no"]
-    assert student_vocabulary(kept, ["no", "que", "niño", "para", "como"], 2) == [*kept, "que", "para"]
+    pieces = ["no", "que", "niño", "para", "como"]
+    assert student_vocabulary(kept, (pieces, 2)) == [*kept, "que", "para"]
+    assert student_vocabulary(kept, (pieces, 1), (["que", "como", "como", "si"], 2)) == [*kept, "que", "como", "si"]
+
+
+def word(source: str, english: str, spanish: str) -> Pair:
+    return Pair(source, "words", 0, english, spanish)
+
+
+def test_whole_words_are_the_common_ones_and_then_the_frequent_ones_of_the_dictionary() -> None:
+    pairs = [*repeated("s", "docs", "El barco, ¿y el FARO?", 2), *repeated("s", "docs", "un faro 7x", 1)]
+    dictionary = [word("dictionary", *pair) for pair in (("ship", "barco"), ("lighthouse", "faro"), ("snow", "nieve"))]
+    common = [word("common", "plane", "avión"), word("common", "aeroplane", "avión"), word("common", "to go", "ir")]
+    words = whole_words([*dictionary, *common, word("dictionary", "sun and moon", "sol y luna")], pairs, 1000)
+    assert words == ["avion", "faro", "barco", "nieve"]
+
+
+def test_words_that_english_has_too_stay_as_they_are() -> None:
+    words = [
+        word("common", "Málaga", "málaga"),
+        word("dictionary", "metal; ore", "metal"),
+        word("common", "log", "leño"),
+    ]
+    assert whole_words(words, [], 1000) == ["leno"]
 
 
 def test_text_is_folded_cut_and_framed() -> None:

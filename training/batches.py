@@ -13,8 +13,10 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from rag.types import embedding_text
 from training.corpus import Pair, Section, passages
 from training.network import Encoder
+from training.texts import headings
 
 Item = TypeVar("Item")
 
@@ -161,6 +163,7 @@ def _section_text(section: Section, rng: random.Random) -> tuple[str, str]:
     texts = []
     for heading, body in ((section.heading_en, section.body_en), (section.heading_es, section.body_es)):
         cut = " ".join(body.split()[: words + 1]) if len(body.split()) > words else body
-        title = heading if style < 0.4 else heading.split("›")[-1].strip() if style < 0.7 else ""
-        texts.append(f"{title}: {cut}" if title else cut)
+        all_of_them = headings(heading)
+        shown = all_of_them if style < 0.4 else all_of_them[-1:] if style < 0.7 else ()
+        texts.append(embedding_text(shown, cut))
     return texts[0], texts[1]

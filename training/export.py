@@ -1,8 +1,8 @@
-"""Write the encoder as the folder that is served: an int8 ONNX graph, the tokenizer, sentence-transformers' files.
+"""Write the encoder as the folder that is served: a quantised ONNX graph, the tokenizer, sentence-transformers' files.
 
 The graph is built node by node, so every tensor has a name that ``dequantise`` finds again. Matrices are int8 with one
 scale for each output channel, and their inputs are quantised as they come (dynamic quantisation); the table of word
-pieces is int8 with one scale for each row.
+pieces, the larger part of the file, is int4 with one scale for every 64 numbers of a row.
 """
 
 from __future__ import annotations
@@ -27,8 +27,11 @@ from training.network import EPSILON, HEADS, Encoder, from_state, to_bert
 Floats = NDArray[np.float32]
 
 ONNX_FILE = "onnx/model_qint8.onnx"
-OPSET = 20
-IR_VERSION = 9
+OPSET = 21
+IR_VERSION = 10
+RUNTIME_OPERATORS = "com.microsoft"
+"""The domain of ONNX Runtime's own operators, one of which reads rows of an int4 table."""
+BLOCK = 64
 
 _MODULES = [
     {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
@@ -51,14 +54,30 @@ def quantise_rows(matrix: Floats) -> tuple[NDArray[np.int8], Floats]:
     return np.rint(matrix / scale[:, None]).astype(np.int8), scale.astype(np.float32)
 
 
-Form = Literal["int8", "int8 per tensor", "int8 weights only", "float32"]
-"""How matrices are kept and multiplied; "int8" is what is served, the others are for comparison."""
+def quantise_blocks(matrix: Floats) -> tuple[NDArray[np.int8], Floats]:
+    """A matrix in 4 bits, -8 to 7, with one scale for every ``BLOCK`` numbers of a row.
+
+    Shapes (rows, columns) and (rows, blocks); a scale has the sign that lets the block's largest number be -8, which
+    makes use of all sixteen steps.
+    """
+    rows, columns = matrix.shape
+    blocks = -(-columns // BLOCK)
+    cut = np.pad(matrix, ((0, 0), (0, blocks * BLOCK - columns))).reshape(rows, blocks, BLOCK)
+    largest = np.take_along_axis(cut, np.abs(cut).argmax(axis=2)[..., None], axis=2)
+    scale = np.where(largest == 0, 1, largest / -8).astype(np.float32)
+    values = np.clip(np.rint(cut / scale), -8, 7).astype(np.int8).reshape(rows, -1)[:, :columns]
+    return values, scale[..., 0]
+
+
+Form = Literal["int8, int4 table", "int8", "int8 per tensor", "int8 weights only", "float32"]
+"""How matrices are kept and multiplied; the first is what is served, the others are for comparison."""
+SERVED: Form = "int8, int4 table"
 
 
 class Graph:
     """Collects the nodes and tensors of an ONNX graph."""
 
-    def __init__(self, form: Form = "int8") -> None:
+    def __init__(self, form: Form = SERVED) -> None:
         self.form = form
         self.nodes: list[onnx.NodeProto] = []
         self.tensors: list[onnx.TensorProto] = []
@@ -66,6 +85,13 @@ class Graph:
     def tensor(self, name: str, value: NDArray[np.generic]) -> str:
         """Add a constant and return its name."""
         self.tensors.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def tensor4(self, name: str, values: NDArray[np.int8]) -> str:
+        """Add a constant of 4-bit numbers, two to a byte, the first in the lower half, and return its name."""
+        flat = values.ravel()
+        packed = (flat[0::2] & 15 | (flat[1::2] & 15) << 4).astype(np.uint8)
+        self.tensors.append(helper.make_tensor(name, TensorProto.INT4, values.shape, packed.tobytes(), raw=True))
         return name
 
     def node(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
@@ -105,7 +131,7 @@ class Graph:
         return self.node("LayerNormalization", inputs, f"{name}.output", axis=-1, epsilon=EPSILON)
 
 
-def onnx_graph(encoder: Encoder, max_tokens: int, form: Form = "int8") -> onnx.ModelProto:
+def onnx_graph(encoder: Encoder, max_tokens: int, form: Form = SERVED) -> onnx.ModelProto:
     """The graph in a form: ``input_ids`` and ``attention_mask`` (texts, tokens) to ``sentence_embedding``."""
     weights = {name: value.detach().float().numpy() for name, value in encoder.state_dict().items()}
     graph = Graph(form)
@@ -121,7 +147,8 @@ def onnx_graph(encoder: Encoder, max_tokens: int, form: Form = "int8") -> onnx.M
     ]
     output = helper.make_tensor_value_info("sentence_embedding", TensorProto.FLOAT, ["texts", dimensions])
     body = helper.make_graph(graph.nodes, "encoder", inputs, [output], graph.tensors)
-    model = helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="faro")
+    operators = [helper.make_opsetid("", OPSET), helper.make_opsetid(RUNTIME_OPERATORS, 1)]
+    model = helper.make_model(body, opset_imports=operators, producer_name="faro")
     model.ir_version = IR_VERSION
     onnx.checker.check_model(model)
     return model
@@ -131,6 +158,13 @@ def _embeddings(graph: Graph, weights: dict[str, Floats], max_tokens: int) -> st
     if graph.form == "float32":
         graph.tensor("words.weight", weights["words.weight"])
         words = graph.node("Gather", ["words.weight", "input_ids"], "words.output")
+    elif graph.form == SERVED:
+        nibbles, steps = quantise_blocks(weights["words.weight"])
+        graph.tensor4("words.weight.int4", nibbles)
+        graph.tensor("words.weight.scale", steps)
+        inputs = ["words.weight.int4", "input_ids", "words.weight.scale"]
+        how = {"domain": RUNTIME_OPERATORS, "block_size": BLOCK, "gather_axis": 0, "quantize_axis": 1}
+        words = graph.node("GatherBlockQuantized", inputs, "words.output", **how)
     else:
         values, scale = quantise_rows(weights["words.weight"])
         graph.tensor("words.weight.int8", values)
@@ -233,7 +267,7 @@ def write_onnx(model: onnx.ModelProto, file: Path) -> None:
 def dequantise(folder: Path, target: Path) -> None:
     """Copy a served folder to ``target`` with ``model.safetensors``, so that sentence-transformers loads it.
 
-    The float weights are those that the int8 graph computes with, so both give nearly the same vectors.
+    The float weights are those that the graph computes with, so both give nearly the same vectors.
 
     Raises:
         FaroError: when ``folder`` was not written by ``write_folder`` or ``target`` exists.
@@ -254,7 +288,7 @@ def dequantise(folder: Path, target: Path) -> None:
 
 
 def read_onnx(file: Path) -> Encoder:
-    """The encoder of an ONNX file that ``write_folder`` wrote, its int8 tensors turned into floats.
+    """The encoder of an ONNX file that ``write_folder`` wrote, its integer tensors turned into floats.
 
     Raises FaroError when it is another file.
     """
@@ -262,11 +296,13 @@ def read_onnx(file: Path) -> Encoder:
         tensors = {t.name: numpy_helper.to_array(t) for t in onnx.load(str(file)).graph.initializer}
     except DecodeError:
         tensors = {}
-    if "words.weight.int8" not in tensors:
+    if "words.weight.int4" not in tensors:
         raise FaroError(f"{file} was not written by python -m training: name the encoder's folder.")
-    weights: dict[str, Floats] = {"words.weight": tensors["words.weight.int8"] * tensors["words.weight.scale"]}
+    table = tensors["words.weight.int4"].astype(np.float32)
+    steps = np.repeat(tensors["words.weight.scale"], BLOCK, axis=1)[:, : table.shape[1]]
+    weights: dict[str, Floats] = {"words.weight": table * steps}
     for name, values in tensors.items():
-        if name.endswith(".weight.int8") and name != "words.weight.int8":
+        if name.endswith(".weight.int8"):
             stem = name.removesuffix(".int8")
             weights[stem] = values.T * tensors[f"{stem}.scale"][:, None]
         elif values.dtype == np.float32 and (name == "positions" or name.endswith((".weight", ".bias"))):

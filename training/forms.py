@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import statistics
 import subprocess
@@ -16,12 +17,12 @@ import numpy as np
 
 from rag.embedding import load_encoder
 from training.compare import served
-from training.export import ONNX_FILE, Form, onnx_graph, write_onnx
+from training.export import ONNX_FILE, SERVED, Form, onnx_graph, write_onnx
 from training.measures import measure
 from training.network import Encoder
 from training.tasks import Task
 
-FORMS: tuple[Form, ...] = ("int8", "int8 per tensor", "int8 weights only", "float32")
+FORMS: tuple[Form, ...] = (SERVED, "int8", "int8 per tensor", "int8 weights only", "float32")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def compare_forms(encoder: Encoder, model: Path, work: Path, tasks: Sequence[Tas
     """
     folders: dict[Form, Path] = {}
     for form in FORMS:
-        folder = work / form.replace(" ", "-")
+        folder = work / re.sub(r"\W+", "-", form)
         shutil.copytree(model, folder, dirs_exist_ok=True)
         max_tokens = json.loads((folder / "sentence_bert_config.json").read_text(encoding="utf-8"))["max_seq_length"]
         write_onnx(onnx_graph(encoder, max_tokens, form), folder / ONNX_FILE)

@@ -35,7 +35,14 @@ from training.texts import (
     read_words,
     read_written,
 )
-from training.vocabulary import kept_pieces, make_tokenizer, spanish_pieces, student_vocabulary, teacher_pieces
+from training.vocabulary import (
+    kept_pieces,
+    make_tokenizer,
+    spanish_pieces,
+    student_vocabulary,
+    teacher_pieces,
+    whole_words,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -50,13 +57,18 @@ class Recipe:
     max_tokens: int = 256
     spanish_pieces: int = 36_000
     new_pieces: int = 20_500
+    whole_words: int = 37_000
     pieces_per_source: int = 25_000
     aligned_per_source: int = 30_000
     lexicon_per_source: int = 45_000
     longest_aligned: int = 28
-    distill: Schedule = field(default_factory=lambda: Schedule(tokens=8_000_000, rate=1e-4, table_rate=5e-4))
+    distill: Schedule = field(
+        default_factory=lambda: Schedule(22_000_000, rate=1e-4, table_rate=5e-4, checkpoint_every=5_500_000)
+    )
     passage_share: float = 0.45
-    tune: Schedule = field(default_factory=lambda: Schedule(tokens=10_000_000, rate=2e-5, table_rate=1e-4))
+    tune: Schedule = field(
+        default_factory=lambda: Schedule(12_000_000, rate=2e-5, table_rate=1e-4, checkpoint_every=3_000_000)
+    )
     question_share: float = 0.6
     plain_texts: int = 6_000
     anchor_every: int = 3
@@ -218,7 +230,9 @@ def _write_tokenizer(corpus: Corpus, extra: Sequence[Pair], teacher_file: Path, 
     pairs = [*corpus.pairs["train"], *(pair for pair in extra if pair.kind == "written")]
     common = [pair.es for pair in extra if pair.source == "common"]
     spanish = spanish_pieces(pairs, common, recipe.spanish_pieces, recipe.pieces_per_source)
-    make_tokenizer(student_vocabulary(kept, spanish, recipe.new_pieces), recipe.max_tokens).save(str(aside))
+    words = whole_words([pair for pair in extra if pair.kind == "words"], pairs, recipe.pieces_per_source)
+    vocabulary = student_vocabulary(kept, (spanish, recipe.new_pieces), (words, recipe.whole_words))
+    make_tokenizer(vocabulary, recipe.max_tokens).save(str(aside))
     aside.replace(file)
 
 

@@ -12,7 +12,7 @@ from rag.embedding import Encoder
 from rag.settings import load_settings
 from rag.types import Chunk, Language, embedding_text
 from training.corpus import Corpus, Pair, Section
-from training.texts import Question, Text
+from training.texts import Question, Text, headings
 
 MOST_PAIRS = 1000
 MOST_SECTIONS = 600
@@ -75,8 +75,8 @@ def handbook_chunks(handbook: Path, encoder: Encoder, max_tokens: int) -> list[C
 
 def question_tasks(name: str, texts: Sequence[Text], questions: Sequence[Question]) -> list[Task]:
     """Written questions asked of ``texts``: Spanish to Spanish, English to Spanish, English to English."""
-    spanish = tuple(Passage(_headings(text.title_es), text.es) for text in texts)
-    english = tuple(Passage(_headings(text.title_en), text.en) for text in texts)
+    spanish = tuple(Passage(headings(text.title_es), text.es) for text in texts)
+    english = tuple(Passage(headings(text.title_en), text.en) for text in texts)
     answers = tuple(frozenset((question.text,)) for question in questions)
     asked_es = tuple(question.es for question in questions)
     asked_en = tuple(question.en for question in questions)
@@ -127,10 +127,6 @@ def _distinct(sections: Sequence[Section]) -> list[Section]:
 
 def _plain(texts: Sequence[str]) -> tuple[Passage, ...]:
     return tuple(Passage((), text) for text in texts)
-
-
-def _headings(title: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in title.split("›") if part.strip())
 
 
 def _holds(chunk: Chunk, gold: dict[str, str]) -> bool:

@@ -7,12 +7,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rag.types import embedding_text
 from training.corpus import CorpusError, Pair, Section, passage_id, passages
 
 WRITTEN = ("handbook-*.jsonl", "general-*.jsonl")
 _NEEDED = {"corpus-*.jsonl": ("id",)} | dict.fromkeys(WRITTEN, ("title_en", "title_es", "questions"))
 DEVELOPMENT = "development"
 """The sub-folder with what is only measured on: questions about held-out passages, and documents of its own."""
+
+
+def headings(title: str) -> tuple[str, ...]:
+    """The headings of a written title, outermost first."""
+    return tuple(part.strip() for part in title.split("›") if part.strip())
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +33,9 @@ class Text:
     prose: bool = False
 
     def titled(self, language: str) -> str:
-        """The passage with its headings before its text."""
+        """The passage with its headings before its text, as a handbook's chunks are embedded."""
         title, body = (self.title_es, self.es) if language == "es" else (self.title_en, self.en)
-        return f"{title}: {body}" if title else body
+        return embedding_text(headings(title), body)
 
 
 @dataclass(frozen=True, slots=True)

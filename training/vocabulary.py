@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import string
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -17,6 +18,7 @@ ZIPF = 60_000
 ZIPF_OFFSET = 300
 # Named beforehand: the trainer numbers them in the order of a hash map, and equally frequent pieces by these numbers.
 _CONTINUATIONS = tuple(f"##{character}" for character in string.digits + string.ascii_lowercase)
+_WORD = re.compile(r"[a-z]{3,}")
 _LATIN_EXTRAS = frozenset("¡¿«»‘’“”–—…·°ºª€£$§©®™×÷±≤≥≈→←↑↓•½¼¾²³µß")
 
 
@@ -55,11 +57,32 @@ def spanish_pieces(pairs: Sequence[Pair], words: Sequence[str], size: int, per_s
     return [p for p in sorted(vocabulary, key=vocabulary.__getitem__) if p not in SPECIAL]
 
 
-def student_vocabulary(kept: Sequence[str], spanish: Iterable[str], new: int) -> list[str]:
-    """``kept`` followed by the first ``new`` Spanish pieces that it lacks."""
-    known = set(kept)
-    added = [p for p in spanish if p not in known and can_occur_in_latin_text(p)]
-    return [*kept, *added[:new]]
+def whole_words(words: Iterable[Pair], pairs: Sequence[Pair], per_source: int) -> list[str]:
+    """Translated Spanish words to keep in one piece, folded: the common ones in their order, then by frequency.
+
+    A word cut in pieces is hardly understood in a question of six words; whole, it starts from its translations. Words
+    that English has too, names above all, stay as the teacher cuts them: it understands them so.
+    """
+    normalise = _normalizer().normalize_str
+    common: dict[str, bool] = {}
+    others: dict[str, bool] = {}
+    for word in words:
+        spanish = normalise(word.es)
+        if _WORD.fullmatch(spanish):
+            known = others if word.source == "dictionary" else common
+            known[spanish] = known.get(spanish, True) and spanish not in _WORD.findall(normalise(word.en))
+    counts = Counter(match for text in _balanced(pairs, (), per_source) for match in _WORD.findall(normalise(text)))
+    ordered = [*common, *sorted(others, key=lambda word: (-counts[word], word))]
+    return [word for word in dict.fromkeys(ordered) if common.get(word, True) and others.get(word, True)]
+
+
+def student_vocabulary(kept: Sequence[str], *spanish: tuple[Iterable[str], int]) -> list[str]:
+    """``kept`` followed by Spanish pieces that it lacks: of each list in turn, at most the number beside it."""
+    chosen = dict.fromkeys(kept)
+    for pieces, most in spanish:
+        new = (piece for piece in pieces if piece not in chosen and can_occur_in_latin_text(piece))
+        chosen.update(dict.fromkeys(list(dict.fromkeys(new))[:most]))
+    return list(chosen)
 
 
 def make_tokenizer(vocabulary: Sequence[str], max_tokens: int) -> Tokenizer:
