@@ -103,10 +103,11 @@ def _float_model(folder: Path) -> Path | None:
     try:
         import sentence_transformers  # noqa: F401  # only whether it is there
 
-        from tests.dequantised import write_float_model
+        from training.export import dequantise
     except ModuleNotFoundError:
         return None
-    return write_float_model(MODEL, folder)
+    dequantise(MODEL, folder)
+    return folder
 
 
 def agreement(reference: Path, other: Path) -> float:

@@ -15,15 +15,15 @@ class Gate:
 
     ``passage`` and ``unit`` weigh the first hit's similarity and that of its nearest unit, ``unknown`` the share of the
     question's words, by rarity, that the handbook never uses. Fitted on the answerable and unanswerable development
-    questions of three handbooks, each group weighing the same; ``threshold`` refuses 5 % of the answerable ones, which
-    are paraphrased on purpose, and six in ten of those on other topics.
+    questions of three handbooks, each group weighing the same; ``threshold`` refuses 6 % of the answerable ones, which
+    are paraphrased on purpose, and three in four of those on other topics.
     """
 
-    passage: float = 7.0
-    unit: float = 3.7
-    unknown: float = -1.6
-    constant: float = -3.3
-    threshold: float = 0.24
+    passage: float = 7.5
+    unit: float = 3.4
+    unknown: float = -1.3
+    constant: float = -3.8
+    threshold: float = 0.29
 
     def confidence(self, hits: Sequence[Hit], unknown_share: float) -> float:
         """How likely it is that ``hits`` (best first) answer, in [0, 1]."""

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["training_fixtures"]
+
 # In CI the same code is tried on the same examples, so that a change is never blamed for another one's bad luck.
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dequantised import write_float_model
 
 from rag.embedding import Encoder, OnnxEncoder, SentenceTransformersEncoder, load_encoder, prefixes_for
 from rag.errors import EncoderError
@@ -135,8 +134,12 @@ def test_default_encoder_imports_no_torch() -> None:
 @pytest.fixture(scope="module")
 def float_encoder(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
     pytest.importorskip("sentence_transformers", reason="the hub extra is not installed")
-    folder = write_float_model(MODEL, tmp_path_factory.mktemp("float") / "e5-lookalike")
-    return load_encoder(str(folder))
+    pytest.importorskip("torch", reason="the training extra is not installed")
+    from training.export import dequantise
+
+    folder = tmp_path_factory.mktemp("float") / "e5-lookalike"
+    dequantise(MODEL, folder)
+    return SentenceTransformersEncoder(str(folder))
 
 
 @pytest.mark.slow

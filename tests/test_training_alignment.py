@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tiny_corpus import NOUNS, WORDS, write_corpus
+from tiny_corpus import NOUNS, WORDS
 
 from training.alignment import NULL, Ids, Translations, both_ways, ibm1
-from training.corpus import read_corpus
+from training.corpus import Corpus
 
 # 1 the, 2 house, 3 book, 4 green / 1 la, 2 casa, 3 libro, 4 verde
 ENGLISH = [[1, 2], [1, 3], [3], [1, 4, 2], [4, 3]]
@@ -36,8 +36,8 @@ def test_obvious_translations_of_a_toy_corpus_are_found() -> None:
     assert likeliest(ibm1(ids(ENGLISH), ids(SPANISH), 10)) == {1: 1, 2: 2, 3: 3, 4: 4}
 
 
-def test_translations_of_the_made_up_corpus_are_found(tmp_path_factory: pytest.TempPathFactory) -> None:
-    pairs = read_corpus(write_corpus(tmp_path_factory.mktemp("corpus"))).pairs["train"]
+def test_translations_of_the_made_up_corpus_are_found(corpus: Corpus) -> None:
+    pairs = corpus.pairs["train"]
     numbers: dict[str, int] = {}
 
     def numbered(texts: list[str]) -> list[Ids]:

@@ -11,31 +11,18 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_corpus import TEXTS, write_corpus, write_teacher_of
+from tiny_corpus import TEXTS
 from tiny_corpus import one_thread as one_thread
 from tokenizers import Tokenizer
 
 from training.batches import SHARES, WORDS_A_SENTENCE, PairSampler, Parts, by_length, encode, pad
-from training.corpus import Corpus, Pair, read_corpus
-from training.network import Encoder, load_bert
+from training.corpus import Corpus, Pair
+from training.network import Encoder
 
 
 @pytest.fixture(scope="module")
-def corpus_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_corpus(tmp_path_factory.mktemp("corpus"))
-
-
-@pytest.fixture(scope="module")
-def corpus(corpus_folder: Path) -> Corpus:
-    return read_corpus(corpus_folder)
-
-
-@pytest.fixture(scope="module")
-def teacher(corpus_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Encoder, Tokenizer]:
-    folder = write_teacher_of(tmp_path_factory.mktemp("teacher"), corpus_folder)
-    encoder = load_bert(folder)
-    encoder.precision = torch.float32
-    return encoder, Tokenizer.from_file(str(folder / "tokenizer.json"))
+def tokenizer(teacher_folder: Path) -> Tokenizer:
+    return Tokenizer.from_file(str(teacher_folder / "tokenizer.json"))
 
 
 def test_texts_are_padded_to_the_longest() -> None:
@@ -45,11 +32,10 @@ def test_texts_are_padded_to_the_longest() -> None:
     assert padded.tokens == 6
 
 
-def test_a_text_is_cut_where_the_tokenizer_says(teacher: tuple[Encoder, Tokenizer]) -> None:
-    tokenizer = Tokenizer.from_str(teacher[1].to_str())
-    whole = encode(tokenizer, TEXTS)
-    tokenizer.enable_truncation(6)
-    cut = encode(tokenizer, TEXTS)
+def test_a_text_is_cut_where_the_tokenizer_says(tokenizer: Tokenizer) -> None:
+    cutting = Tokenizer.from_str(tokenizer.to_str())
+    cutting.enable_truncation(6)
+    whole, cut = encode(tokenizer, TEXTS), encode(cutting, TEXTS)
     assert max(map(len, cut)) == 6
     assert cut[-1][:5] == whole[-1][:5]
     assert cut[-1][-1] == whole[-1][-1]
@@ -58,9 +44,8 @@ def test_a_text_is_cut_where_the_tokenizer_says(teacher: tuple[Encoder, Tokenize
 @pytest.mark.parametrize("parts", [1, 2, 3, 7])
 @pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
 def test_vectors_of_parts_come_in_the_given_order(
-    teacher: tuple[Encoder, Tokenizer], parts: int, order: tuple[int, ...]
+    encoder: Encoder, tokenizer: Tokenizer, parts: int, order: tuple[int, ...]
 ) -> None:
-    encoder, tokenizer = teacher
     encoded = encode(tokenizer, [*(TEXTS[number] for number in order), *TEXTS])
     with torch.no_grad():
         vectors = Parts.of(encoded, parts).vectors(encoder)

@@ -26,16 +26,6 @@ SPLITS = ("train", "dev", "test")
 HELD_OUT = ("The same long sentence stands in two places.", "La misma frase larga está en dos lugares.")
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_corpus(tmp_path_factory.mktemp("corpus"))
-
-
-@pytest.fixture(scope="module")
-def corpus(folder: Path) -> Corpus:
-    return read_corpus(folder)
-
-
 def write(folder: Path, pairs: list[tuple[str, ...]], sections: list[tuple[str, ...]] | None = None) -> Path:
     write_rows(folder / "pairs.tsv.gz", pairs)
     write_rows(folder / "sections.tsv.gz", sections or [])
@@ -73,8 +63,8 @@ def test_fifty_lines_of_a_source_are_a_block_wherever_they_stand(tmp_path: Path)
     assert [blocks["dos 0"], blocks["dos 49"], blocks["dos 50"], blocks["dos 119"]] == [0, 0, 1, 2]
 
 
-def test_reading_twice_gives_the_same_corpus(folder: Path, corpus: Corpus) -> None:
-    assert read_corpus(folder) == corpus
+def test_reading_twice_gives_the_same_corpus(corpus_folder: Path, corpus: Corpus) -> None:
+    assert read_corpus(corpus_folder) == corpus
 
 
 def test_the_part_of_a_document_is_the_same_on_every_machine() -> None:

@@ -7,25 +7,17 @@ from pathlib import Path
 import pytest
 import torch
 from tiny_corpus import one_thread as one_thread
-from tiny_corpus import write_corpus, write_teacher_of
 from torch.nn import functional
 
 from training.batches import PairSampler
-from training.corpus import read_corpus
+from training.corpus import Corpus
 from training.distill import TEMPERATURE, Distillation, DistillStep
 from training.network import Encoder, load_bert
 from training.pipeline import load_teacher
 
 
-@pytest.fixture(scope="module")
-def teacher_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    corpus = write_corpus(tmp_path_factory.mktemp("corpus"))
-    return write_teacher_of(tmp_path_factory.mktemp("teacher"), corpus)
-
-
 @pytest.fixture
-def distillation(teacher_folder: Path, tmp_path: Path) -> Distillation:
-    corpus = read_corpus(write_corpus(tmp_path))
+def distillation(corpus: Corpus, teacher_folder: Path) -> Distillation:
     teacher, tokenizer = load_teacher(teacher_folder, 64)
     sampler = PairSampler(corpus.pairs["train"], corpus.sections["train"], 0, 0.3)
     return Distillation(teacher, tokenizer, tokenizer, sampler, budget=800, pool=80)

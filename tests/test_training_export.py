@@ -12,7 +12,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
-from tiny_corpus import DIMENSIONS, POSITIONS, TEXTS, write_corpus, write_teacher_of
+from tiny_corpus import DIMENSIONS, POSITIONS, TEXTS
 from tiny_corpus import one_thread as one_thread
 
 from rag.embedding import Encoder as ServedEncoder
@@ -40,20 +40,18 @@ LONG = "el caballo pinta el río y la cocina " * 20
 
 
 @pytest.fixture(scope="module")
-def encoder(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
-    corpus = write_corpus(tmp_path_factory.mktemp("corpus"))
-    encoder = load_bert(write_teacher_of(tmp_path_factory.mktemp("teacher"), corpus))
+def encoder(teacher_folder: Path) -> Encoder:
+    """One for all the tests here, which only read it."""
+    encoder = load_bert(teacher_folder)
     encoder.precision = torch.float32
     return encoder.eval()
 
 
 @pytest.fixture(scope="module")
-def tokenizer_file(tmp_path_factory: pytest.TempPathFactory, encoder: Encoder) -> Path:
-    folder = tmp_path_factory.mktemp("tokenizer")
-    corpus = write_corpus(folder)
-    pieces = kept_pieces(teacher_pieces(write_teacher_of(folder / "teacher", corpus) / "tokenizer.json"))
-    make_tokenizer(pieces, MAX_TOKENS).save(str(folder / "tokenizer.json"))
-    return folder / "tokenizer.json"
+def tokenizer_file(teacher_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
+    make_tokenizer(kept_pieces(teacher_pieces(teacher_folder / "tokenizer.json")), MAX_TOKENS).save(str(file))
+    return file
 
 
 @pytest.fixture(scope="module")
@@ -234,11 +232,17 @@ def test_dequantised_weights_are_read_as_the_graph_computes_with_them(folder: Pa
     assert not weights["positions"][MAX_TOKENS:].any()
 
 
-def test_dequantise_copies_the_served_files(folder: Path, tmp_path: Path) -> None:
+def test_dequantise_copies_the_served_files_but_the_graph(folder: Path, tmp_path: Path) -> None:
     dequantise(folder, tmp_path / "float")
     copied = contents(tmp_path / "float")
     assert copied.pop("model.safetensors")
-    assert copied == contents(folder)
+    assert {**copied, ONNX_FILE: (folder / ONNX_FILE).read_bytes()} == contents(folder)
+
+
+def test_the_float_folder_is_not_served_by_the_graph_it_came_from(folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("sentence_transformers", reason="the hub extra is not installed")
+    dequantise(folder, tmp_path / "float")
+    assert isinstance(load_encoder(str(tmp_path / "float")), SentenceTransformersEncoder)
 
 
 def test_an_existing_target_is_refused_and_left_alone(folder: Path, tmp_path: Path) -> None:

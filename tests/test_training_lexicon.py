@@ -6,19 +6,14 @@ from itertools import groupby
 from pathlib import Path
 
 import pytest
-from tiny_corpus import NOUNS, write_corpus
+from tiny_corpus import NOUNS
 
 from rag.analysis import english_stem, fold, spanish_stem
 from rag.lexicon import load_lexicon
-from training.corpus import Corpus, Pair, read_corpus
+from training.corpus import Corpus, Pair
 from training.lexicon import FLOOR, LIMIT, LONGEST, learn_lexicon, write_lexicon
 
 Rows = list[tuple[str, str, float]]
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    return read_corpus(write_corpus(tmp_path_factory.mktemp("corpus")))
 
 
 @pytest.fixture(scope="module")

@@ -74,7 +74,8 @@ def test_a_run_reads_the_tokens_of_its_schedule_and_scores_at_every_checkpoint(t
     run = Run()
     trained(run, tmp_path)
     assert len(run.weights) == 10
-    assert len(run.scored) == 4
+    # After 400, 800 and 1000 tokens: a checkpoint is written between groups.
+    assert len(run.scored) == 3
     assert run.groups == [0, 1, 2, 3, 4]
 
 
@@ -89,7 +90,7 @@ def test_training_lowers_the_loss_through_both_optimisers(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("scores", "best"),
-    [([0.2, 0.9, 0.5, 0.1], 1), ([0.1, 0.2, 0.3, 0.4], 3), ([0.4, 0.3, 0.2, 0.1], 0), ([0.0, 0.0, 0.0, 0.0], 3)],
+    [([0.2, 0.9, 0.5], 1), ([0.1, 0.2, 0.3], 2), ([0.4, 0.3, 0.2], 0), ([0.0, 0.0, 0.0], 2)],
     ids=["middle", "last", "first", "last of equals"],
 )
 def test_the_best_checkpoint_is_returned(tmp_path: Path, scores: list[float], best: int) -> None:
@@ -105,15 +106,13 @@ def test_an_interrupted_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
         trained(run, tmp_path)
     again = Run()
     trained(again, tmp_path)
-    # The checkpoint was written after three steps, in the second group; the rest of that group is passed over.
-    assert torch.equal(again.weights[0], run.weights[3])
-    assert len(again.weights) == 10 - 3
+    # The checkpoint was written after the second group, four steps.
+    assert torch.equal(again.weights[0], run.weights[4])
+    assert len(again.weights) == 10 - 4
     assert again.groups[0] == 2
 
 
-def test_an_interruption_changes_nothing_where_groups_do_not_matter(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_an_interruption_changes_nothing(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     encoder, same, schedule = new_encoder(), new_encoder(), replace(SCHEDULE, rate=0.1)
     same.load_state_dict(encoder.state_dict())
     whole = trained(Run(curved=True), tmp_path_factory.mktemp("whole"), schedule, encoder).state_dict()
@@ -151,7 +150,7 @@ def test_a_half_written_checkpoint_is_never_read(tmp_path: Path) -> None:
     (tmp_path / "trial.checkpoint.tmp").write_bytes(b"half of it")
     again = Run()
     trained(again, tmp_path)
-    assert len(again.weights) == 7
+    assert len(again.weights) == 6
 
 
 def test_the_budget_of_minutes_ends_a_run(tmp_path: Path) -> None:
@@ -195,6 +194,19 @@ def test_every_step_moves_by_the_rate_of_its_time(tmp_path: Path) -> None:
     expected = [schedule.rate * schedule.factor(number / 10) for number in range(9)]
     # Weight decay adds a hundredth to each.
     assert moves == pytest.approx(expected, rel=0.05)
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_spoils_nothing(tmp_path: Path) -> None:
+    run = Run(scores=[0.5])
+    trained(run, tmp_path)
+    kept = (tmp_path / "trial.best.pt").read_bytes()
+    encoder = new_encoder()
+    with torch.no_grad():
+        encoder.norm.weight[0] = float("nan")
+    with pytest.raises(FaroError, match="no longer a number"):
+        trained(Run(), tmp_path / "again", encoder=encoder)
+    assert not (tmp_path / "again").exists()
+    assert (tmp_path / "trial.best.pt").read_bytes() == kept
 
 
 def test_groups_without_a_batch_are_an_error_and_no_endless_wait(tmp_path: Path) -> None:

@@ -3,43 +3,32 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny_corpus import DIMENSIONS, INNER, LAYERS, TEXTS, write_corpus, write_teacher_of
+from tiny_corpus import DIMENSIONS, INNER, LAYERS, TEXTS
 from tiny_corpus import one_thread as one_thread
 from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 from transformers import BertModel
 
+from rag.errors import FaroError
 from training.batches import Padded, encode, pad
 from training.network import Encoder, from_bert, load_bert, to_bert
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    corpus = write_corpus(tmp_path_factory.mktemp("corpus"))
-    return write_teacher_of(tmp_path_factory.mktemp("teacher"), corpus)
+def batch(teacher_folder: Path) -> Padded:
+    return pad(encode(Tokenizer.from_file(str(teacher_folder / "tokenizer.json")), TEXTS))
 
 
-@pytest.fixture
-def encoder(folder: Path) -> Encoder:
-    encoder = load_bert(folder)
-    encoder.precision = torch.float32
-    return encoder
-
-
-@pytest.fixture(scope="module")
-def batch(folder: Path) -> Padded:
-    return pad(encode(Tokenizer.from_file(str(folder / "tokenizer.json")), TEXTS))
-
-
-def reference(folder: Path, batch: Padded) -> Tensor:
+def reference(teacher_folder: Path, batch: Padded) -> Tensor:
     """Mean pooling over transformers' own BERT, normalised."""
-    model = BertModel.from_pretrained(folder, add_pooling_layer=False).eval()
+    model = BertModel.from_pretrained(teacher_folder, add_pooling_layer=False).eval()
     with torch.no_grad():
         states = model(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state
     mask = batch.mask[..., None]
@@ -51,8 +40,10 @@ def vectors(encoder: Encoder, batch: Padded) -> Tensor:
         return encoder(batch.ids, batch.mask)
 
 
-def test_vectors_are_those_of_transformers_with_mean_pooling(encoder: Encoder, folder: Path, batch: Padded) -> None:
-    cosines = (vectors(encoder, batch) * reference(folder, batch)).sum(1)
+def test_vectors_are_those_of_transformers_with_mean_pooling(
+    encoder: Encoder, teacher_folder: Path, batch: Padded
+) -> None:
+    cosines = (vectors(encoder, batch) * reference(teacher_folder, batch)).sum(1)
     assert cosines.min() > 0.9999
 
 
@@ -96,8 +87,8 @@ def test_names_of_bert_and_back_are_exact(encoder: Encoder) -> None:
         assert torch.equal(value, again[name]), name
 
 
-def test_a_checkpoint_keeps_its_weights_but_the_token_types(folder: Path, encoder: Encoder) -> None:
-    before, after = load_file(folder / "model.safetensors"), to_bert(encoder)
+def test_a_checkpoint_keeps_its_weights_but_the_token_types(teacher_folder: Path, encoder: Encoder) -> None:
+    before, after = load_file(teacher_folder / "model.safetensors"), to_bert(encoder)
     assert before.keys() == after.keys()
     moved = {"embeddings.position_embeddings.weight", "embeddings.token_type_embeddings.weight"}
     for name in before.keys() - moved:
@@ -107,8 +98,8 @@ def test_a_checkpoint_keeps_its_weights_but_the_token_types(folder: Path, encode
     assert torch.equal(*sums)
 
 
-def test_a_checkpoint_with_a_prefix_and_a_head_is_read(folder: Path, encoder: Encoder) -> None:
-    weights = {f"bert.{name}": value for name, value in load_file(folder / "model.safetensors").items()}
+def test_a_checkpoint_with_a_prefix_and_a_head_is_read(teacher_folder: Path, encoder: Encoder) -> None:
+    weights = {f"bert.{name}": value for name, value in load_file(teacher_folder / "model.safetensors").items()}
     weights |= {"bert.pooler.dense.weight": torch.zeros(2, 2), "cls.bias": torch.zeros(2)}
     assert torch.equal(from_bert(weights).layers[1].narrow.weight, encoder.layers[1].narrow.weight)
 
@@ -124,8 +115,14 @@ def test_every_weight_learns(encoder: Encoder, batch: Padded) -> None:
         assert parameter.grad.to_dense().abs().sum() > 0, name
 
 
-def test_an_encoder_of_another_number_of_heads_is_refused(folder: Path, tmp_path: Path) -> None:
-    config = json.loads((folder / "config.json").read_text())
+def test_an_encoder_of_another_number_of_heads_is_refused(teacher_folder: Path, tmp_path: Path) -> None:
+    config = json.loads((teacher_folder / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps({**config, "num_attention_heads": 8}))
-    with pytest.raises(ValueError, match="12 attention heads"):
+    shutil.copy(teacher_folder / "model.safetensors", tmp_path)
+    with pytest.raises(FaroError, match="12 attention heads"):
+        load_bert(tmp_path)
+
+
+def test_a_folder_without_an_encoder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FaroError, match="is no encoder's folder"):
         load_bert(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +107,7 @@ def test_the_folder_holds_the_lexicon(made: Workplace) -> None:
 
 def test_the_work_folder_holds_every_stage_and_the_served_float_weights(made: Workplace) -> None:
     assert set(times(made.work)) == {
+        "recipe.json",
         "tokenizer.json",
         "initial.pt",
         *(f"{stage}.{kind}.pt" for stage in ("distill", "tune") for kind in ("checkpoint", "best")),
@@ -120,6 +122,33 @@ def test_a_second_call_trains_nothing_and_writes_the_same(made: Workplace) -> No
     made.build()
     assert times(made.work) == before
     assert contents(made.target) == written
+
+
+@pytest.mark.parametrize("change", ["recipe", "corpus", "teacher"])
+def test_another_recipe_or_corpus_wants_another_work_folder(made: Workplace, tmp_path: Path, change: str) -> None:
+    place = Workplace(tmp_path)
+    place.work = made.work
+    before = times(made.work)
+    if change == "corpus":
+        (place.texts / "sentences-9.jsonl").write_text('{"en": "One more.", "es": "Una más."}\n', encoding="utf-8")
+    if change == "teacher":
+        (place.teacher / "config.json").write_text(
+            (place.teacher / "config.json").read_text(encoding="utf-8") + " ", encoding="utf-8"
+        )
+    with pytest.raises(FaroError, match="give a new work folder"):
+        place.build(replace(RECIPE, seed=1) if change == "recipe" else RECIPE)
+    assert times(made.work) == before
+
+
+def test_other_minutes_go_on_in_the_same_work_folder(made: Workplace) -> None:
+    before = times(made.work)
+    made.build(replace(RECIPE, tune=replace(SHORT, minutes=60)))
+    assert times(made.work) == before
+
+
+def test_a_missing_folder_of_texts_is_refused(made: Workplace, tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="is no folder"):
+        build(made.corpus, tmp_path / "nowhere", made.teacher, tmp_path / "work", tmp_path / "model", RECIPE)
 
 
 @pytest.mark.slow
@@ -171,7 +200,7 @@ def test_a_broken_file_of_texts_is_refused_before_any_training(tmp_path: Path, n
     (place.texts / name).write_text("{half", encoding="utf-8")
     with pytest.raises(CorpusError, match=f"{name}, line 1"):
         place.build()
-    assert times(place.work) == {}
+    assert set(times(place.work)) == {"recipe.json"}
 
 
 def test_float_weights_of_an_unfinished_making_are_missed_by_name(tmp_path: Path) -> None:

@@ -15,38 +15,16 @@ from tiny_corpus import (
     development_texts,
     question_about,
     train_texts,
-    write_corpus,
     write_questions,
-    write_teacher_of,
 )
 from tiny_corpus import one_thread as one_thread
 from tokenizers import Tokenizer
 
 from training import progress
-from training.corpus import Corpus, read_corpus
-from training.network import Encoder, load_bert
+from training.corpus import Corpus
+from training.network import Encoder
 from training.progress import DevelopmentSet, Pool, development_pools
 from training.texts import DEVELOPMENT, Question, read_written
-
-
-@pytest.fixture(scope="module")
-def corpus_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_corpus(tmp_path_factory.mktemp("corpus"))
-
-
-@pytest.fixture(scope="module")
-def corpus(corpus_folder: Path) -> Corpus:
-    return read_corpus(corpus_folder)
-
-
-@pytest.fixture(scope="module")
-def folder(corpus_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_questions(tmp_path_factory.mktemp("texts"), corpus_folder)
-
-
-@pytest.fixture(scope="module")
-def teacher_folder(corpus_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_teacher_of(tmp_path_factory.mktemp("teacher"), corpus_folder)
 
 
 @pytest.fixture(scope="module")
@@ -56,15 +34,8 @@ def tokenizer(teacher_folder: Path) -> Tokenizer:
     return tokenizer
 
 
-@pytest.fixture(scope="module")
-def encoder(teacher_folder: Path) -> Encoder:
-    encoder = load_bert(teacher_folder)
-    encoder.precision = torch.float32
-    return encoder
-
-
-def test_questions_about_the_corpus_ask_about_its_held_out_passages(corpus: Corpus, folder: Path) -> None:
-    pool = development_pools(corpus, folder)[0]
+def test_questions_about_the_corpus_ask_about_its_held_out_passages(corpus: Corpus, texts_folder: Path) -> None:
+    pool = development_pools(corpus, texts_folder)[0]
     assert pool.name == "corpus"
     assert set(pool.texts) == set(development_texts(corpus))
     assert not set(pool.texts) & set(train_texts(corpus))
@@ -77,14 +48,14 @@ def test_questions_about_the_corpus_ask_about_its_held_out_passages(corpus: Corp
     ("place", "name", "held", "others"), [(1, "handbook", HELD_COMPANY, COMPANIES), (2, "general", HELD_TOPIC, TOPICS)]
 )
 def test_written_documents_are_searched_among_those_of_the_training(
-    corpus: Corpus, folder: Path, place: int, name: str, held: str, others: tuple[str, ...]
+    corpus: Corpus, texts_folder: Path, place: int, name: str, held: str, others: tuple[str, ...]
 ) -> None:
-    pools = development_pools(corpus, folder)
+    pools = development_pools(corpus, texts_folder)
     assert len(pools) == 3
     pool = pools[place]
     assert pool.name == name
     assert {text.document for text in pool.texts} == {held, *others}
-    trained = {text.es for text in read_written(folder)[0]}
+    trained = {text.es for text in read_written(texts_folder)[0]}
     for question in pool.questions:
         text = pool.texts[question.text]
         assert text.document == held
@@ -148,19 +119,25 @@ def test_the_reciprocal_rank_by_hand() -> None:
     assert progress._found(queries, passages, np.array([2, 1])) == pytest.approx((1 / 3 + 1) / 2)
 
 
+@pytest.mark.parametrize("value", [0.0, float("nan")])
+def test_vectors_that_tell_nothing_apart_find_nothing(value: float) -> None:
+    queries, passages = np.full((2, 2), value, np.float32), np.full((4, 2), value, np.float32)
+    assert progress._found(queries, passages, np.array([0, 3])) == pytest.approx(1 / 4)
+
+
 def test_the_encoder_goes_on_learning_after_its_score(
-    corpus: Corpus, folder: Path, encoder: Encoder, tokenizer: Tokenizer
+    corpus: Corpus, texts_folder: Path, encoder: Encoder, tokenizer: Tokenizer
 ) -> None:
     before = {name: value.clone() for name, value in encoder.state_dict().items()}
-    assert 0 <= DevelopmentSet.of(corpus, folder, tokenizer).score(encoder) <= 1
+    assert 0 <= DevelopmentSet.of(corpus, texts_folder, tokenizer).score(encoder) <= 1
     assert encoder.training
     assert all(torch.equal(value, before[name]) for name, value in encoder.state_dict().items())
 
 
 def test_without_anything_held_out_the_score_is_zero(
-    corpus: Corpus, folder: Path, tmp_path: Path, encoder: Encoder, tokenizer: Tokenizer
+    corpus: Corpus, texts_folder: Path, tmp_path: Path, encoder: Encoder, tokenizer: Tokenizer
 ) -> None:
     bare = Corpus({**corpus.pairs, "dev": []}, {**corpus.sections, "dev": []}, corpus.words)
     development = DevelopmentSet.of(bare, tmp_path, tokenizer)
     assert (development.pools, development.score(encoder)) == ((), 0.0)
-    assert [pool.name for pool in DevelopmentSet.of(bare, folder, tokenizer).pools] == ["handbook", "general"]
+    assert [pool.name for pool in DevelopmentSet.of(bare, texts_folder, tokenizer).pools] == ["handbook", "general"]

@@ -11,27 +11,17 @@ from typing import cast
 
 import pytest
 import torch
-from tiny_corpus import TEXTS, question_about, train_texts, write_corpus, write_teacher_of
+from tiny_corpus import TEXTS, question_about, train_texts
 from tiny_corpus import one_thread as one_thread
 from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 
 from training.batches import Parts, encode
-from training.corpus import read_corpus
-from training.network import Encoder, load_bert
+from training.corpus import Corpus
+from training.network import Encoder
 from training.retrieval import TEMPERATURE, TWIN, RetrievalStep, RetrievalTuning, encode_texts
 from training.texts import Question, Text
-
-
-@pytest.fixture(scope="module")
-def corpus_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_corpus(tmp_path_factory.mktemp("corpus"))
-
-
-@pytest.fixture(scope="module")
-def teacher_folder(corpus_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_teacher_of(tmp_path_factory.mktemp("teacher"), corpus_folder)
 
 
 @pytest.fixture(scope="module")
@@ -42,15 +32,8 @@ def tokenizer(teacher_folder: Path) -> Tokenizer:
 
 
 @pytest.fixture(scope="module")
-def texts(corpus_folder: Path) -> list[Text]:
-    return train_texts(read_corpus(corpus_folder))
-
-
-@pytest.fixture
-def encoder(teacher_folder: Path) -> Encoder:
-    encoder = load_bert(teacher_folder)
-    encoder.precision = torch.float32
-    return encoder
+def texts(corpus: Corpus) -> list[Text]:
+    return train_texts(corpus)
 
 
 @pytest.fixture

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import pytest
 from small_handbook import VACATION_EN, VACATION_ES, write_handbook
-from tiny_corpus import development_texts, write_corpus, write_lines, write_questions
+from tiny_corpus import development_texts, write_lines
 from word_encoder import WordEncoder
 
 from rag.embedding import Encoder
-from training.corpus import Corpus, read_corpus
+from training import tasks as tasks_module
+from training.corpus import Corpus
 from training.tasks import Passage, Task, handbook_chunks, handbook_tasks, held_out_tasks, question_tasks
 from training.texts import DEVELOPMENT, Question, Text, read_questions
 
 ENCODER = cast("Encoder", WordEncoder())
-
-
-@pytest.fixture(scope="module")
-def corpus_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_corpus(tmp_path_factory.mktemp("corpus"))
-
-
-@pytest.fixture(scope="module")
-def corpus(corpus_folder: Path) -> Corpus:
-    return read_corpus(corpus_folder)
 
 
 def gold(path: str, evidence: str) -> dict[str, str]:
@@ -106,9 +98,9 @@ def test_written_questions_are_asked_in_three_ways() -> None:
     assert (three.query_language, three.passage_language) == ("en", "en")
 
 
-def test_questions_of_the_tiny_corpus_become_tasks(corpus: Corpus, corpus_folder: Path, tmp_path: Path) -> None:
+def test_questions_of_the_tiny_corpus_become_tasks(corpus: Corpus, texts_folder: Path) -> None:
     texts = development_texts(corpus)
-    questions = read_questions(write_questions(tmp_path, corpus_folder) / DEVELOPMENT, texts)
+    questions = read_questions(texts_folder / DEVELOPMENT, texts)
     spanish = question_tasks("held", texts, questions)[0]
     for query, (number,) in zip(spanish.queries, spanish.answers, strict=True):
         assert query.removeprefix("¿Cuándo ").removesuffix("?") in spanish.passages[number].text.lower()
@@ -136,6 +128,30 @@ def test_a_held_out_query_is_answered_by_its_own_translation(corpus: Corpus) -> 
         for query, (number,) in zip(task.queries, task.answers, strict=True):
             found = (query, task.passages[number].text)
             assert (found[::-1] if turned else found) in pairs
+
+
+def test_a_held_out_sentence_that_stands_in_a_section_of_the_training_is_not_asked(corpus: Corpus) -> None:
+    asked = held_out_tasks(corpus)[0].queries
+    seen = next(pair for pair in corpus.pairs["test"] if pair.en == asked[0])
+    section = replace(corpus.sections["train"][0], body_es=f"Nota: {seen.es} Y algo más.")
+    sections = {**corpus.sections, "train": [*corpus.sections["train"], section]}
+    assert held_out_tasks(Corpus(corpus.pairs, sections, []))[0].queries == asked[1:]
+
+
+def test_sections_of_every_source_are_asked(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = [
+        replace(section, source=source, heading_es=f"{source}-{n}", body_es=f"{source} {n} {section.body_es}")
+        for source in ("first", "second")
+        for n, section in enumerate(corpus.sections["test"])
+    ]
+    monkeypatch.setattr(tasks_module, "MOST_SECTIONS", len(many) // 2)
+    (task,) = (
+        task
+        for task in held_out_tasks(Corpus(corpus.pairs, {**corpus.sections, "test": many}, []))
+        if task.name == "heading to body, es to es"
+    )
+    assert len(task.queries) <= len(many) // 2
+    assert {query.split("-")[0] for query in task.queries} == {"first", "second"}
 
 
 def test_a_heading_is_answered_by_the_body_below_it(corpus: Corpus) -> None:

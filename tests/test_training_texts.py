@@ -13,12 +13,10 @@ from tiny_corpus import (
     TOPICS,
     development_texts,
     train_texts,
-    write_corpus,
     write_lines,
-    write_questions,
 )
 
-from training.corpus import Corpus, CorpusError, Pair, Section, passage_id, read_corpus
+from training.corpus import Corpus, CorpusError, Pair, Section, passage_id
 from training.texts import (
     DEVELOPMENT,
     Text,
@@ -34,21 +32,6 @@ from training.texts import (
 SECTION = Section("guia", "p.md", "Boat › Old", "Barco › Viejo", "The boat.", "El barco.")
 
 
-@pytest.fixture(scope="module")
-def corpus_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_corpus(tmp_path_factory.mktemp("corpus"))
-
-
-@pytest.fixture(scope="module")
-def corpus(corpus_folder: Path) -> Corpus:
-    return read_corpus(corpus_folder)
-
-
-@pytest.fixture(scope="module")
-def folder(corpus_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_questions(tmp_path_factory.mktemp("texts"), corpus_folder)
-
-
 def test_a_section_keeps_its_headings_and_its_document() -> None:
     text = section_text(SECTION)
     assert text == Text("guia/p.md", "Boat › Old", "Barco › Viejo", "The boat.", "El barco.")
@@ -56,17 +39,17 @@ def test_a_section_keeps_its_headings_and_its_document() -> None:
     assert text.titled("en") == "Boat > Old\nThe boat."
 
 
-def test_a_run_has_no_title_and_counts_as_prose() -> None:
+def test_a_run_has_no_title_and_is_marked() -> None:
     text = run_text(Pair("cuentos", "passage", 3, "One.", "Uno."))
-    assert (text.document, text.prose, text.titled("es"), text.titled("en")) == ("cuentos#3", True, "Uno.", "One.")
+    assert (text.document, text.run, text.titled("es"), text.titled("en")) == ("cuentos#3", True, "Uno.", "One.")
 
 
 def test_passages_of_a_corpus_are_long_enough_and_different(corpus: Corpus) -> None:
     texts = train_texts(corpus)
     assert len({text.es for text in texts}) == len(texts)
-    assert {text.prose for text in texts} == {True, False}
+    assert {text.run for text in texts} == {True, False}
     for text in texts:
-        assert (70 if text.prose else 40) <= len(text.es.split()) <= 140
+        assert (70 if text.run else 40) <= len(text.es.split()) <= 140
 
 
 def test_a_short_section_is_no_passage() -> None:
@@ -74,34 +57,37 @@ def test_a_short_section_is_no_passage() -> None:
     assert len(corpus_texts([], [SECTION, SECTION], min_words=2)) == 1
 
 
-def test_questions_find_their_passages(corpus: Corpus, folder: Path) -> None:
+def test_questions_find_their_passages(corpus: Corpus, texts_folder: Path) -> None:
     texts = train_texts(corpus)
-    questions = read_questions(folder, texts)
+    questions = read_questions(texts_folder, texts)
     assert len(questions) == len(texts[::2])
     for question in questions:
         assert question.es.removeprefix("¿Cuándo ").removesuffix("?") in texts[question.text].es.lower()
 
 
-def test_questions_about_other_passages_are_left_out(corpus: Corpus, folder: Path) -> None:
+def test_questions_about_other_passages_are_left_out(corpus: Corpus, texts_folder: Path) -> None:
     texts = train_texts(corpus)
-    assert {question.text for question in read_questions(folder, texts[:3])} == {0, 2}
-    assert read_questions(folder, []) == []
+    assert {question.text for question in read_questions(texts_folder, texts[:3])} == {0, 2}
+    assert read_questions(texts_folder, []) == []
 
 
-def test_files_of_other_names_are_not_read(corpus: Corpus, folder: Path) -> None:
-    assert read_questions(folder, train_texts(corpus), "sentences-0.jsonl") == []
+def test_a_written_question_without_one_language_is_named(tmp_path: Path) -> None:
+    row = {"topic": "t", "title_en": "T", "title_es": "Título", "en": "a", "es": "b", "questions": [{"en": "Why?"}]}
+    write_lines(tmp_path / "general-00.jsonl", [row])
+    with pytest.raises(CorpusError, match="'Título' need en and es"):
+        read_written(tmp_path)
 
 
-def test_what_is_for_development_is_never_read_for_the_training(corpus: Corpus, folder: Path) -> None:
-    held, asked = read_written(folder / DEVELOPMENT)
+def test_what_is_for_development_is_never_read_for_the_training(corpus: Corpus, texts_folder: Path) -> None:
+    held, asked = read_written(texts_folder / DEVELOPMENT)
     assert {text.document for text in held} == {HELD_COMPANY, HELD_TOPIC}
     assert asked
-    about_corpus = read_questions(folder / DEVELOPMENT, development_texts(corpus))
+    about_corpus = read_questions(texts_folder / DEVELOPMENT, development_texts(corpus))
     assert len(about_corpus) == len(development_texts(corpus))
-    texts, _ = read_written(folder)
+    texts, _ = read_written(texts_folder)
     assert {text.document for text in texts} == {*COMPANIES, *TOPICS}
-    assert read_questions(folder, development_texts(corpus)) == []
-    read = " ".join(f"{pair.en} {pair.es}" for pair in read_parallel(folder))
+    assert read_questions(texts_folder, development_texts(corpus)) == []
+    read = " ".join(f"{pair.en} {pair.es}" for pair in read_parallel(texts_folder))
     for text in (*held, *about_corpus):
         assert text.en not in read
         assert text.es not in read
@@ -124,16 +110,16 @@ def test_everything_written_is_read_as_pairs_of_both_languages(tmp_path: Path) -
     assert {(pair.source, pair.kind, pair.block) for pair in pairs} == {("written", "written", 0)}
 
 
-def test_pairs_of_the_tiny_folder_are_whole_and_in_blocks(corpus: Corpus, folder: Path) -> None:
-    pairs = read_parallel(folder)
+def test_pairs_of_the_tiny_folder_are_whole_and_in_blocks(corpus: Corpus, texts_folder: Path) -> None:
+    pairs = read_parallel(texts_folder)
     # Sentences, questions about the corpus; each of ten passages with and without its title, the title, two questions.
     assert len(pairs) == 20 + len(train_texts(corpus)[::2]) + 10 * (3 + 2)
     assert all(pair.en and pair.es for pair in pairs)
     assert [pair.block for pair in pairs] == [number // 50 for number in range(len(pairs))]
 
 
-def test_words_come_with_each_of_their_meanings(folder: Path) -> None:
-    words = read_words(folder)
+def test_words_come_with_each_of_their_meanings(texts_folder: Path) -> None:
+    words = read_words(texts_folder)
     assert list(dict.fromkeys(spanish for _, spanish in words)) == list(COMMON)
     assert [english for english, spanish in words if spanish == "jubilarse"] == ["to retire", "to leave work"]
 
@@ -165,8 +151,8 @@ def test_files_are_read_in_the_order_of_their_names(tmp_path: Path) -> None:
     assert [q.en for q in read_questions(tmp_path, [section_text(SECTION)])] == ["1?", "2?"]
 
 
-def test_written_passages_come_with_their_questions(folder: Path) -> None:
-    texts, questions = read_written(folder)
+def test_written_passages_come_with_their_questions(texts_folder: Path) -> None:
+    texts, questions = read_written(texts_folder)
     assert [text.document for text in texts] == [COMPANIES[0]] * 3 + [COMPANIES[1]] * 3 + [TOPICS[0]] * 2 + [
         TOPICS[1]
     ] * 2

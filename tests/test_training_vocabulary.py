@@ -7,10 +7,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tiny_corpus import COMMON, write_corpus, write_teacher_of
+from tiny_corpus import COMMON
 
 from training import vocabulary
-from training.corpus import Corpus, Pair, read_corpus
+from training.corpus import Corpus, Pair
 from training.vocabulary import (
     SPECIAL,
     can_occur_in_latin_text,
@@ -24,16 +24,6 @@ from training.vocabulary import (
 
 LETTERS = [*"abcdefghijklmnopqrstuvwxyz", *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"), ".", "¿", "?"]
 VOCABULARY = [*SPECIAL, *LETTERS, "lampara", "barco"]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_corpus(tmp_path_factory.mktemp("corpus"))
-
-
-@pytest.fixture(scope="module")
-def corpus(folder: Path) -> Corpus:
-    return read_corpus(folder)
 
 
 def repeated(source: str, kind: str, spanish: str, times: int) -> list[Pair]:
@@ -61,8 +51,8 @@ def test_special_pieces_come_first_and_unused_ones_go() -> None:
     assert kept_pieces(pieces) == [*SPECIAL, "the", "##s"]
 
 
-def test_pieces_of_the_tiny_teacher_stay_but_the_foreign_ones(folder: Path, tmp_path: Path) -> None:
-    pieces = teacher_pieces(write_teacher_of(tmp_path, folder) / "tokenizer.json")
+def test_pieces_of_the_tiny_teacher_stay_but_the_foreign_ones(teacher_folder: Path) -> None:
+    pieces = teacher_pieces(teacher_folder / "tokenizer.json")
     assert set(pieces) - set(kept_pieces(pieces)) >= {"漢", "[unused0]"}
     assert {"boat", "lamp"} <= set(kept_pieces(pieces))
 

@@ -32,18 +32,18 @@ Teacher = Annotated[
 def build_command(
     corpus: Annotated[Path, typer.Argument(help="Folder of the parallel corpus.")],
     out: Annotated[Path, typer.Option(help="Where to write the encoder.")] = MODEL,
-    work: Annotated[Path, typer.Option(help="Checkpoints; give the same folder again to go on.")] = Path(
-        "build/training"
-    ),
+    work: Annotated[Path, typer.Option(help="Checkpoints; give the same folder again to go on.")] = WORK,
     texts: Annotated[Path, typer.Option(help="Folder of written questions and passages.")] = TEXTS,
     teacher: Teacher = None,
     minutes: Annotated[
-        float | None, typer.Option(help="Most minutes of gradient steps, half of them to distil.")
+        float | None, typer.Option(min=0.0001, help="Most minutes of training, half of them to distil.")
     ] = None,
-    threads: Annotated[int, typer.Option(help="Threads of PyTorch; idle cores only, busy ones slow it down.")] = 2,
+    threads: Annotated[
+        int, typer.Option(min=1, help="Threads of PyTorch; idle cores only, busy ones slow it down.")
+    ] = 2,
     seed: int = 0,
 ) -> None:
-    """Make the encoder and the lexicon from a corpus. About an hour on two idle cores."""
+    """Make the encoder and the lexicon from a corpus. About an hour and a half on two cores."""
     torch.set_num_threads(threads)
     recipe = Recipe(seed=seed)
     if minutes is not None:

@@ -107,7 +107,7 @@ def by_length(items: Sequence[Item], size: Callable[[Item], int], budget: int, r
 
 
 SHARES = {"words": 0.1, "written": 0.22, "prose": 0.45}
-"""Shares of the draws, of about a hundred words each, by kind of pair; what is left goes to every other kind."""
+"""Shares of the draws by kind of pair; what is left goes to every other kind. A draw is of 100 to 200 words."""
 
 
 class PairSampler:
@@ -140,7 +140,7 @@ class PairSampler:
         return texts
 
     def _draw(self, kind: str, rng: random.Random) -> list[tuple[str, str]]:
-        """About a hundred words of one kind."""
+        """A hundred or two words of one kind."""
         sources = self._kinds[kind]
         names = sorted(sources)
         pairs = sources[rng.choices(names, [len(sources[name]) ** 0.5 for name in names])[0]]
@@ -157,12 +157,13 @@ class PairSampler:
 
 
 def _section_text(section: Section, rng: random.Random) -> tuple[str, str]:
-    """A section with its headings, with the last of them, or alone, cut after a random number of words."""
+    """A section with its headings, with the last of them, or alone, both languages cut at the same share."""
     style = rng.random()
-    words = rng.choice((60, 100, 150))
+    share = min(1.0, rng.choice((60, 100, 150)) / max(1, len(section.body_es.split())))
     texts = []
     for heading, body in ((section.heading_en, section.body_en), (section.heading_es, section.body_es)):
-        cut = " ".join(body.split()[: words + 1]) if len(body.split()) > words else body
+        words = body.split()
+        cut = body if share == 1 else " ".join(words[: max(1, round(share * len(words)))])
         all_of_them = headings(heading)
         shown = all_of_them if style < 0.4 else all_of_them[-1:] if style < 0.7 else ()
         texts.append(embedding_text(shown, cut))

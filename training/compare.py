@@ -6,7 +6,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rag.embedding import Encoder
 from rag.keyword import KeywordIndex, query_words
 from rag.lexicon import Lexicon
-from rag.types import Chunk
+from rag.types import Chunk, Language
 from training.batches import load_tokenizer
 from training.measures import Figure, measure
 from training.network import load_bert
@@ -25,6 +25,7 @@ from training.retrieval import encode_texts
 from training.tasks import Passage, Task
 
 Floats = NDArray[np.float32]
+Encode = Callable[[Sequence[str]], Floats]
 PASSAGE_TOKENS = 128
 
 
@@ -33,27 +34,31 @@ class System(Protocol):
 
     name: str
 
+    @property
+    def languages(self) -> tuple[Language, ...]:
+        """Of the passages it can search."""
+
     def scores(self, task: Task) -> Floats:
         """Shape (queries, passages), higher is better."""
 
 
 @dataclass(slots=True)
 class Dense:
-    """An encoder: cosines of its vectors. Texts are encoded once and remembered."""
+    """An encoder: cosines of its vectors. Passages are encoded once and remembered."""
 
     name: str
-    encode: Callable[[Sequence[str]], Floats]
-    known: dict[str, Floats]
+    encode_queries: Encode
+    encode_passages: Encode
+    known: dict[str, Floats] = field(default_factory=dict)
+    languages: tuple[Language, ...] = ("es", "en")
 
     def scores(self, task: Task) -> Floats:
         """Cosine of each query with each passage."""
-        return self._vectors(task.queries) @ self._vectors([passage.whole for passage in task.passages]).T
-
-    def _vectors(self, texts: Sequence[str]) -> Floats:
+        texts = [passage.whole for passage in task.passages]
         new = [text for text in dict.fromkeys(texts) if text not in self.known]
         if new:
-            self.known.update(zip(new, self.encode(new), strict=True))
-        return np.stack([self.known[text] for text in texts])
+            self.known.update(zip(new, self.encode_passages(new), strict=True))
+        return self.encode_queries(task.queries) @ np.stack([self.known[text] for text in texts]).T
 
 
 @dataclass(slots=True)
@@ -62,11 +67,10 @@ class Keywords:
 
     name: str
     lexicon: Lexicon
+    languages: tuple[Language, ...] = ("es",)
 
     def scores(self, task: Task) -> Floats:
-        """BM25 of each query in each passage; all zero where the passages are not Spanish."""
-        if task.passage_language != "es":
-            return np.zeros((len(task.queries), len(task.passages)), np.float32)
+        """BM25 of each query in each passage."""
         index = _keyword_index(task.passages)
         return np.stack(
             [index.word_scores(query_words(query, task.query_language, self.lexicon)).sum(0) for query in task.queries]
@@ -81,6 +85,11 @@ class Fused:
     first: System
     second: System
 
+    @property
+    def languages(self) -> tuple[Language, ...]:
+        """Those that both can search."""
+        return tuple(language for language in self.first.languages if language in self.second.languages)
+
     def scores(self, task: Task) -> Floats:
         """Sum of both, the best passage of each worth one."""
         return _scaled(self.first.scores(task)) + _scaled(self.second.scores(task))
@@ -88,7 +97,7 @@ class Fused:
 
 def served(name: str, encoder: Encoder) -> Dense:
     """An encoder on the runtime that serves it."""
-    return Dense(name, encoder.encode_passages, {})
+    return Dense(name, encoder.encode_queries, encoder.encode_passages)
 
 
 def float_bert(name: str, folder: Path, max_tokens: int = 256) -> Dense:
@@ -96,7 +105,12 @@ def float_bert(name: str, folder: Path, max_tokens: int = 256) -> Dense:
     encoder = load_bert(folder).eval()
     encoder.precision = torch.float32
     tokenizer = load_tokenizer(folder, max_tokens)
-    return Dense(name, lambda texts: encode_texts(encoder, tokenizer, texts).numpy(), {})
+
+    def encode(texts: Sequence[str]) -> Floats:
+        vectors: Floats = encode_texts(encoder, tokenizer, texts).numpy()
+        return vectors
+
+    return Dense(name, encode, encode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +125,21 @@ class Row:
 
 
 def compare(systems: Sequence[System], tasks: Sequence[Task]) -> list[Row]:
-    """Every system on every task; the same queries are resampled for all of them."""
+    """Every system on every task it can do; the same queries are resampled for all of them."""
     return [
         Row(task.name, system.name, len(task.queries), len(task.passages), measure(task, system.scores(task)))
         for task in tasks
         for system in systems
+        if task.passage_language in system.languages
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Median milliseconds of one query, and passages of ``PASSAGE_TOKENS`` tokens a second."""
+    """Median milliseconds of one query, and passages of ``PASSAGE_TOKENS`` tokens a second.
+
+    The tokens are those of the encoder that was made here; others cut the same text into more or fewer.
+    """
 
     system: str
     query_ms: float
@@ -133,11 +151,11 @@ def speed(dense: Dense, queries: Sequence[str], passage: str, count: int = 64) -
     times = []
     for query in queries:
         start = time.perf_counter()
-        dense.encode([query])
+        dense.encode_queries([query])
         times.append(time.perf_counter() - start)
     texts = [f"{number} {passage}" for number in range(count)]
     start = time.perf_counter()
-    dense.encode(texts)
+    dense.encode_passages(texts)
     elapsed = time.perf_counter() - start
     return Speed(dense.name, 1000 * statistics.median(times), count / elapsed)
 

@@ -54,9 +54,10 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """A corpus already split: no held-out document, section or pair occurs in the training part.
+    """A corpus already split: no held-out document, section or pair is itself in the training part.
 
-    A sentence that a held-out section shares with another document's section may.
+    Pairs and sections are split apart from each other, though some come from the same documents: a held-out sentence
+    may stand inside a section of the training. Who measures leaves such sentences out.
     """
 
     pairs: dict[Split, list[Pair]]

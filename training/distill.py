@@ -31,7 +31,7 @@ class DistillStep:
 
     @property
     def tokens(self) -> int:
-        """Tokens that the student reads."""
+        """Places that the student reads, padding included."""
         return self.texts.tokens
 
     def loss(self, encoder: Encoder) -> Tensor:

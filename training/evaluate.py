@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 from rag.embedding import Encoder, load_encoder
+from rag.errors import FaroError
 from rag.lexicon import load_lexicon
 from rag.settings import PROJECT_ROOT, load_settings
 from training.compare import (
@@ -62,7 +64,14 @@ def evaluate(
 
 
 def evaluate_forms(encoder: NeuralEncoder, served_folder: Path, work: Path) -> str:
-    """The table of the forms of ``encoder``, measured on the product's own development questions."""
+    """The table of the forms of ``encoder``, measured on the product's own development questions.
+
+    Raises FaroError when the served folder was made from another encoder.
+    """
+    if (served_folder / "config.json").is_file():
+        pieces = json.loads((served_folder / "config.json").read_text(encoding="utf-8"))["vocab_size"]
+        if pieces != encoder.words.num_embeddings:
+            raise FaroError(f"{served_folder} has {pieces} word pieces, the weights {encoder.words.num_embeddings}.")
     loaded = load_encoder(str(served_folder))
     tasks = _own_tasks(loaded)
     return forms_table(compare_forms(encoder, served_folder, work, tasks, _long_passage(loaded, tasks)))
@@ -72,6 +81,8 @@ def _tasks(
     encoder: Encoder, corpus: Path | None, handbook: Path | None, questions: Path | None, texts: Path
 ) -> list[Task]:
     tasks = _own_tasks(encoder)
+    if (handbook is None) != (questions is None):
+        raise FaroError("--handbook and --questions belong together: give both or neither.")
     if handbook and questions:
         tasks += handbook_tasks(handbook.name, handbook, questions, encoder, load_settings().chunk_tokens)
     if corpus:
@@ -92,12 +103,12 @@ def _own_tasks(encoder: Encoder) -> list[Task]:
 
 
 def _corpus_tasks(folder: Path, texts: Path) -> list[Task]:
-    """The held-out part of a corpus, and of what was written for the training."""
+    """Questions of the development pools, which chose the checkpoint, and tasks over the final test's documents."""
     corpus = read_corpus(folder)
     asked = [
         task
         for pool in development_pools(corpus, texts)
-        for task in question_tasks(f"held-out {pool.name}", pool.texts, pool.questions)
+        for task in question_tasks(f"development {pool.name}", pool.texts, pool.questions)
     ]
     return asked + held_out_tasks(corpus)
 

@@ -277,9 +277,10 @@ def dequantise(folder: Path, target: Path) -> None:
     if not (folder / ONNX_FILE).is_file():
         raise FaroError(f"{folder} has no {ONNX_FILE}: name the encoder's folder.")
     encoder = read_onnx(folder / ONNX_FILE)
-    shutil.copytree(folder, target)
+    positions = json.loads((folder / "config.json").read_text(encoding="utf-8"))["max_position_embeddings"]
+    # Without the graph: a folder that has one is served by it, and here the float weights are wanted.
+    shutil.copytree(folder, target, ignore=shutil.ignore_patterns("onnx"))
     weights = {name: value.numpy() for name, value in to_bert(encoder).items()}
-    positions = json.loads((target / "config.json").read_text(encoding="utf-8"))["max_position_embeddings"]
     missing = positions - weights["embeddings.position_embeddings.weight"].shape[0]
     weights["embeddings.position_embeddings.weight"] = np.pad(
         weights["embeddings.position_embeddings.weight"], ((0, missing), (0, 0))

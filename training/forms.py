@@ -8,14 +8,12 @@ import shutil
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from rag.embedding import load_encoder
+from rag.settings import PROJECT_ROOT
 from training.compare import served
 from training.export import ONNX_FILE, SERVED, Form, onnx_graph, write_onnx
 from training.measures import measure
@@ -32,7 +30,7 @@ class FormFigures:
     form: str
     megabytes: float
     load_seconds: float
-    resident_megabytes: float
+    peak_megabytes: float
     query_ms: float
     passages_a_second: float
     agreement: float
@@ -61,8 +59,9 @@ def compare_forms(encoder: Encoder, model: Path, work: Path, tasks: Sequence[Tas
         quality = [measure(task, dense.scores(task)) for task in tasks]
         timing = json.loads(
             subprocess.run(
-                [sys.executable, "-m", "training.forms", str(folder), tasks[0].queries[0], passage],
+                [sys.executable, "-m", "training.timing", str(folder.resolve()), tasks[0].queries[0], passage],
                 check=True,
+                cwd=PROJECT_ROOT,
                 capture_output=True,
                 text=True,
             ).stdout
@@ -72,7 +71,7 @@ def compare_forms(encoder: Encoder, model: Path, work: Path, tasks: Sequence[Tas
                 form=form,
                 megabytes=(folder / ONNX_FILE).stat().st_size / 1e6,
                 load_seconds=timing["load"],
-                resident_megabytes=timing["resident"],
+                peak_megabytes=timing["peak"],
                 query_ms=timing["query"],
                 passages_a_second=timing["passages"],
                 agreement=float((loaded.encode_passages(texts) * exact).sum(1).mean()),
@@ -86,43 +85,13 @@ def compare_forms(encoder: Encoder, model: Path, work: Path, tasks: Sequence[Tas
 def forms_table(rows: Sequence[FormFigures]) -> str:
     """The figures as a Markdown table."""
     lines = [
-        "| form | MB | load, s | resident MB | one query, ms | passages a second | agreement | R@1 | R@5 |",
+        "| form | MB | load, s | peak MB | one query, ms | passages a second | agreement | R@1 | R@5 |",
         "| --- " * 9 + "|",
     ]
     for row in rows:
         lines.append(
-            f"| {row.form} | {row.megabytes:.1f} | {row.load_seconds:.2f} | {row.resident_megabytes:.0f} "
+            f"| {row.form} | {row.megabytes:.1f} | {row.load_seconds:.2f} | {row.peak_megabytes:.0f} "
             f"| {row.query_ms:.2f} | {row.passages_a_second:.0f} | {row.agreement:.4f} "
             f"| {row.recall_at_1:.3f} | {row.recall_at_5:.3f} |"
         )
     return "\n".join(lines) + "\n"
-
-
-def _time_one(folder: str, query: str, passage: str) -> dict[str, float]:
-    """Load, memory, query and passage figures of a folder in this process."""
-    import resource
-
-    load_encoder(folder)  # the libraries' own import is not the form's
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    start = time.perf_counter()
-    encoder = load_encoder(folder)
-    load = time.perf_counter() - start
-    queries = []
-    for _ in range(60):
-        start = time.perf_counter()
-        encoder.encode_queries([query])
-        queries.append(time.perf_counter() - start)
-    start = time.perf_counter()
-    encoder.encode_passages([f"{number} {passage}" for number in range(40)])
-    elapsed = time.perf_counter() - start
-    resident = max(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) / 1024
-    return {
-        "load": load,
-        "resident": resident,
-        "query": 1000 * float(np.median(queries)),
-        "passages": 40 / elapsed,
-    }
-
-
-if __name__ == "__main__":
-    sys.stdout.write(json.dumps(_time_one(*sys.argv[1:4])))

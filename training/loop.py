@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import math
 import time
@@ -24,7 +23,8 @@ logger = logging.getLogger(__name__)
 class Schedule:
     """How long and how fast to train.
 
-    ``tokens`` is the length of the run; ``minutes``, if given, ends it earlier and the learning rates fall to match.
+    ``tokens``, padding included, is the length of the run; ``minutes``, if given, of batches, steps and development
+    scores, ends it earlier and the learning rates fall to match.
     """
 
     tokens: int
@@ -85,7 +85,10 @@ def train(
         score: the development score, higher is better; asked at every checkpoint and at the end.
         folder: where ``<name>.checkpoint.pt`` is kept while training and ``<name>.best.pt`` at every new best.
 
-    An interrupted run goes on from its checkpoint; a finished one returns its best at once.
+    Checkpoints are written between groups, so an interrupted run goes on as if it had not been interrupted; a finished
+    one returns its best at once.
+
+    Raises FaroError when a group is empty or the loss stops being a number.
     """
     checkpoint, best = folder / f"{name}.checkpoint.pt", folder / f"{name}.best.pt"
     dense = [p for p in encoder.parameters() if p is not encoder.words.weight]
@@ -96,8 +99,11 @@ def train(
     rates = (schedule.rate, schedule.table_rate)
     progress = _resume(checkpoint, encoder, optimisers)
     saved_at, started, before, losses = progress.tokens, time.monotonic(), progress.seconds, 0.0
-    if progress.share(schedule) < 1:
-        for number, (group, step) in enumerate(_endless(groups, progress.group), start=1):
+    done, number = progress.share(schedule) >= 1, 0
+    while not done:
+        before_group = number
+        for step in groups(progress.group):
+            number += 1
             factor = schedule.factor(progress.share(schedule))
             for optimiser, rate in zip(optimisers, rates, strict=True):
                 optimiser.param_groups[0]["lr"] = rate * factor
@@ -110,6 +116,8 @@ def train(
             progress.tokens += step.tokens
             progress.seconds = before + time.monotonic() - started
             losses = loss.item() if number == 1 else 0.99 * losses + 0.01 * loss.item()
+            if not math.isfinite(losses):
+                raise FaroError(f"{name}: the loss is no longer a number; try a lower rate. The best so far is kept.")
             done = progress.share(schedule) >= 1
             if number % 100 == 0 or done:
                 speed = progress.tokens / progress.seconds
@@ -117,25 +125,17 @@ def train(
                     "%s: %.1f %%, %.1f M tokens, %.0f tokens/s, loss %.4f",
                     *(name, 100 * progress.share(schedule), progress.tokens / 1e6, speed, losses),
                 )
-            if progress.tokens - saved_at >= schedule.checkpoint_every or done:
-                saved_at = progress.tokens
-                progress.group = group + 1
-                _keep_best(encoder, score, progress, best, name)
-                _save(checkpoint, encoder, optimisers, progress)
             if done:
                 break
+        if number == before_group:
+            raise FaroError("there is too little text to make a batch of: add some to the corpus.")
+        progress.group += 1
+        if progress.tokens - saved_at >= schedule.checkpoint_every or done:
+            saved_at = progress.tokens
+            _keep_best(encoder, score, progress, best, name)
+            _save(checkpoint, encoder, optimisers, progress)
     encoder.load_state_dict(torch.load(best, weights_only=True))
     return encoder
-
-
-def _endless(groups: Callable[[int], Iterator[Step]], first: int) -> Iterator[tuple[int, Step]]:
-    for number in itertools.count(first):
-        empty = True
-        for step in groups(number):
-            empty = False
-            yield number, step
-        if empty:
-            raise FaroError("there is too little text to make a batch of: add some to the corpus.")
 
 
 def _keep_best(encoder: Encoder, score: Callable[[Encoder], float], progress: Progress, best: Path, name: str) -> None:

@@ -1,7 +1,8 @@
 """The encoder as a small PyTorch module: BERT layers in bfloat16 over float32 weights, mean pooling, unit vectors.
 
-The weights have the names of the usual BERT checkpoints, so the folder that training writes is one that
-sentence-transformers loads. Devlin et al., "BERT", 2019; Wang et al., "MiniLM", 2020.
+``to_bert`` gives the weights the names of the usual BERT checkpoints, which sentence-transformers loads.
+
+Devlin et al., "BERT", 2019; Wang et al., "MiniLM", 2020.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
+
+from rag.errors import FaroError
 
 LAYERS = 6
 HEADS = 12
@@ -141,8 +144,15 @@ _NAMES = {
 
 
 def load_bert(folder: Path) -> Encoder:
-    """The encoder of a sentence-transformers folder with ``model.safetensors``."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    """The encoder of a sentence-transformers folder with ``model.safetensors``.
+
+    Raises FaroError when the folder has no such file, or holds an encoder of another shape.
+    """
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        weights = load_file(folder / "model.safetensors")
+    except OSError as error:
+        raise FaroError(f"{folder} is no encoder's folder ({error}).") from None
     if config.get("num_attention_heads") != HEADS:
-        raise ValueError(f"{folder}: an encoder of {HEADS} attention heads expected.")
-    return from_bert(load_file(folder / "model.safetensors"))
+        raise FaroError(f"{folder}: an encoder of {HEADS} attention heads expected.")
+    return from_bert(weights)

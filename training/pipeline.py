@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -63,11 +66,11 @@ class Recipe:
     lexicon_per_source: int = 45_000
     longest_aligned: int = 28
     distill: Schedule = field(
-        default_factory=lambda: Schedule(22_000_000, rate=1e-4, table_rate=5e-4, checkpoint_every=5_500_000)
+        default_factory=lambda: Schedule(16_000_000, rate=1e-4, table_rate=5e-4, checkpoint_every=4_000_000)
     )
     passage_share: float = 0.45
     tune: Schedule = field(
-        default_factory=lambda: Schedule(12_000_000, rate=2e-5, table_rate=1e-4, checkpoint_every=3_000_000)
+        default_factory=lambda: Schedule(7_000_000, rate=2e-5, table_rate=1e-4, checkpoint_every=1_750_000)
     )
     question_share: float = 0.6
     plain_texts: int = 6_000
@@ -85,19 +88,19 @@ def build(
         teacher_folder: all-MiniLM-L6-v2, or an English encoder of the same shape.
         work: intermediate results and checkpoints; a second call with the same folder goes on where the first stopped.
         target: the encoder's folder; what is there under the same names is replaced.
-        recipe: the numbers; changing them calls for a new ``work`` folder.
+        recipe: the numbers; changing them, the minutes apart, calls for a new ``work`` folder.
 
     Raises:
         CorpusError: when the corpus cannot be read, or has no pair to train on.
+        FaroError: when ``work`` was begun with another recipe, corpus or teacher.
     """
     recipe = recipe or Recipe()
-    work.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(recipe.seed)
     logger.info("reading %s", corpus_folder)
     corpus = read_corpus(corpus_folder)
     if not corpus.pairs["train"]:
         raise CorpusError(f"{corpus_folder} has no pair to train on.")
     teacher, teacher_tokenizer = load_teacher(teacher_folder, recipe.max_tokens)
+    _keep_to_one_recipe(work, recipe, [corpus_folder, texts, teacher_folder])
     tokenizer_file = work / "tokenizer.json"
     extra = [*read_parallel(texts), *_as_pairs("dictionary", corpus.words), *_as_pairs("common", read_words(texts))]
     if not tokenizer_file.exists():
@@ -121,7 +124,8 @@ def build(
     write_folder(tuned, tokenizer_file, target, recipe.max_tokens)
     logger.info("learning the lexicon")
     lexicon_pairs = sample_by_source(corpus.pairs["train"], recipe.lexicon_per_source, recipe.seed)
-    write_lexicon(learn_lexicon(lexicon_pairs, corpus.words), target)
+    lexicon_pairs += [pair for pair in extra if pair.kind == "written"]
+    write_lexicon(learn_lexicon(lexicon_pairs, [*corpus.words, *read_words(texts)]), target)
     logger.info("written to %s", target)
 
 
@@ -199,8 +203,8 @@ def sample_by_source(pairs: Sequence[Pair], most: int, seed: int) -> list[Pair]:
 def training_texts(corpus: Corpus, questions: Path, plain: int, seed: int) -> tuple[list[Text], list[Question]]:
     """The passages of retrieval tuning and the questions about them.
 
-    All passages that are asked about, ``plain`` others of the corpus, prose as often as documentation, and the written
-    ones.
+    All passages that are asked about, ``plain`` others of the corpus, runs of pairs as often as sections, and the
+    written ones.
     """
     everything = corpus_texts(corpus.pairs["train"], corpus.sections["train"])
     asked = read_questions(questions, everything)
@@ -208,8 +212,8 @@ def training_texts(corpus: Corpus, questions: Path, plain: int, seed: int) -> tu
     rng = random.Random(seed)
     others = [number for number in range(len(everything)) if number not in chosen]
     rng.shuffle(others)
-    for prose in (True, False):
-        chosen.update([number for number in others if everything[number].prose is prose][: plain // 2])
+    for run in (True, False):
+        chosen.update([number for number in others if everything[number].run is run][: plain // 2])
     kept = sorted(chosen)
     place = {number: row for row, number in enumerate(kept)}
     texts = [everything[number] for number in kept]
@@ -217,6 +221,22 @@ def training_texts(corpus: Corpus, questions: Path, plain: int, seed: int) -> tu
     moved = [Question(q.en, q.es, place[q.text]) for q in asked]
     moved += [Question(q.en, q.es, q.text + len(texts)) for q in written_questions]
     return texts + written, moved
+
+
+def _keep_to_one_recipe(work: Path, recipe: Recipe, folders: Sequence[Path]) -> None:
+    """Write down what ``work`` is made from, or see that it is still the same."""
+    free = replace(recipe, distill=replace(recipe.distill, minutes=None), tune=replace(recipe.tune, minutes=None))
+    content: dict[str, Any] = {"recipe": asdict(free), "files": {}}
+    for folder in folders:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            with path.open("rb") as file:
+                content["files"][str(path.relative_to(folder))] = hashlib.file_digest(file, "sha256").hexdigest()
+    kept = work / "recipe.json"
+    if not kept.exists():
+        work.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    elif json.loads(kept.read_text(encoding="utf-8")) != content:
+        raise FaroError(f"{work} was begun with another recipe, corpus or teacher: give a new work folder.")
 
 
 def _as_pairs(source: str, words: Sequence[tuple[str, str]]) -> list[Pair]:

@@ -63,10 +63,7 @@ class DevelopmentSet:
         """
         if not self.pools:
             return 0.0
-        encoder.eval()
-        values = [value for pool in self.pools for value in self._of_pool(encoder, pool)]
-        encoder.train()
-        return float(np.mean(values))
+        return float(np.mean([value for pool in self.pools for value in self._of_pool(encoder, pool)]))
 
     def _of_pool(self, encoder: Encoder, pool: Pool) -> tuple[float, float]:
         spanish = self._vectors(encoder, [text.es for text in pool.texts])
@@ -93,11 +90,12 @@ def _corpus_pool(corpus: Corpus, folder: Path) -> Pool:
         : max(MOST_PASSAGES, len(asked))
     ]
     place = {number: row for row, number in enumerate(order)}
-    moved = tuple(Question(q.en, q.es, place[q.text]) for q in questions if q.text in place)
+    moved = tuple(Question(q.en, q.es, place[q.text]) for q in questions)
     return Pool("corpus", tuple(texts[number] for number in order), moved)
 
 
 def _found(queries: NDArray[np.float32], passages: NDArray[np.float32], right: NDArray[np.int64]) -> float:
     scores = queries @ passages.T
-    better = scores > scores[np.arange(len(right)), right][:, None]
-    return float((1 / (1 + better.sum(axis=1))).mean())
+    # Passages that are no worse come before the right one, so that vectors that are all alike find nothing.
+    ahead = ~(scores < scores[np.arange(len(right)), right][:, None])
+    return float((1 / ahead.sum(axis=1)).mean())

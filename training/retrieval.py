@@ -52,7 +52,7 @@ class RetrievalStep:
 
     @property
     def tokens(self) -> int:
-        """Tokens that the encoder reads."""
+        """Places that the encoder reads, padding included."""
         return self.queries.tokens + self.passages.tokens
 
     def loss(self, encoder: Encoder) -> Tensor:

@@ -6,13 +6,16 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from ingest.pages import read_handbook
 from rag.embedding import Encoder
 from rag.settings import load_settings
 from rag.types import Chunk, Language, embedding_text
-from training.corpus import Corpus, Pair, Section
+from training.corpus import Corpus, CorpusError, Pair, Section, Split, text_key
 from training.texts import Question, Text, headings
+
+Item = TypeVar("Item")
 
 MOST_PAIRS = 1000
 MOST_SECTIONS = 600
@@ -50,7 +53,10 @@ def handbook_tasks(name: str, handbook: Path, questions: Path, encoder: Encoder,
     no chunk (a draft, say) are left out.
     """
     chunks = handbook_chunks(handbook, encoder, max_tokens)
-    rows = [json.loads(line) for line in questions.read_text(encoding="utf-8").splitlines()]
+    try:
+        rows = [json.loads(line) for line in questions.read_text(encoding="utf-8").splitlines()]
+    except (OSError, json.JSONDecodeError) as error:
+        raise CorpusError(f"{questions}: no file of questions ({error}).") from None
     answers = [
         frozenset(n for n, c in enumerate(chunks) if any(_holds(c, gold) for gold in row["gold"])) for row in rows
     ]
@@ -87,19 +93,22 @@ def question_tasks(name: str, texts: Sequence[Text], questions: Sequence[Questio
     ]
 
 
-def held_out_tasks(corpus: Corpus, split: str = "test") -> list[Task]:
-    """Translation retrieval both ways and heading to body in all four directions, over held-out documents."""
-    pairs: list[Pair] = [p for p in corpus.pairs[split] if len(p.es) > 40]  # type: ignore[index]
-    pairs = pairs[:: max(1, len(pairs) // MOST_PAIRS)][:MOST_PAIRS]
+def held_out_tasks(corpus: Corpus, split: Split = "test") -> list[Task]:
+    """Translation retrieval both ways and heading to body in all four directions, over held-out documents.
+
+    A held-out pair whose Spanish or English stands in a section of the training is left out.
+    """
+    pairs = _spread([pair for pair in corpus.pairs[split] if len(pair.es) > 40], MOST_PAIRS)
+    pairs = _unseen(pairs, corpus.sections["train"])
     own = tuple(frozenset((number,)) for number in range(len(pairs)))
     english, spanish = tuple(p.en for p in pairs), tuple(p.es for p in pairs)
     tasks = [
         Task("translation, en to es", english, _plain(spanish), own, "en", "es"),
         Task("translation, es to en", spanish, _plain(english), own, "es", "en"),
     ]
-    sections = _distinct([s for s in corpus.sections[split] if len(s.body_es.split()) >= 30])  # type: ignore[index]
+    sections = _distinct([section for section in corpus.sections[split] if len(section.body_es.split()) >= 30])
     mine = tuple(frozenset((number,)) for number in range(len(sections)))
-    headings: dict[Language, tuple[str, ...]] = {
+    titles: dict[Language, tuple[str, ...]] = {
         "en": tuple(s.heading_en for s in sections),
         "es": tuple(s.heading_es for s in sections),
     }
@@ -107,22 +116,34 @@ def held_out_tasks(corpus: Corpus, split: str = "test") -> list[Task]:
         "en": tuple(s.body_en for s in sections),
         "es": tuple(s.body_es for s in sections),
     }
-    for asked in headings:
+    for asked in titles:
         for searched in bodies:
             name = f"heading to body, {asked} to {searched}"
-            tasks.append(Task(name, headings[asked], _plain(bodies[searched]), mine, asked, searched))
+            tasks.append(Task(name, titles[asked], _plain(bodies[searched]), mine, asked, searched))
     return tasks
 
 
 def _distinct(sections: Sequence[Section]) -> list[Section]:
-    """Sections of different headings and bodies, at most ``MOST_SECTIONS``."""
+    """Sections of different headings and bodies, at most ``MOST_SECTIONS``, from all sources alike."""
     chosen: dict[str, Section] = {}
     bodies: set[str] = set()
     for section in sections:
         if section.heading_es not in chosen and section.body_es not in bodies:
             chosen[section.heading_es] = section
             bodies.add(section.body_es)
-    return list(chosen.values())[:MOST_SECTIONS]
+    return _spread(list(chosen.values()), MOST_SECTIONS)
+
+
+def _spread(items: Sequence[Item], most: int) -> list[Item]:
+    """Every n-th of the items, so that at most ``most`` are left."""
+    return list(items[:: max(1, -(-len(items) // most))])
+
+
+def _unseen(pairs: Sequence[Pair], sections: Sequence[Section]) -> list[Pair]:
+    """The pairs of which neither side's words stand in a row in one of the sections."""
+    english = "\n".join(f" {text_key(section.body_en)} " for section in sections)
+    spanish = "\n".join(f" {text_key(section.body_es)} " for section in sections)
+    return [p for p in pairs if f" {text_key(p.en)} " not in english and f" {text_key(p.es)} " not in spanish]
 
 
 def _plain(texts: Sequence[str]) -> tuple[Passage, ...]:

@@ -23,14 +23,17 @@ def headings(title: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A passage in both languages; ``document`` groups those that must be told apart; a title may be empty."""
+    """A passage in both languages; ``document`` groups those that must be told apart; a title may be empty.
+
+    ``run`` marks neighbouring pairs that were joined, as against a section of a document.
+    """
 
     document: str
     title_en: str
     title_es: str
     en: str
     es: str
-    prose: bool = False
+    run: bool = False
 
     def titled(self, language: str) -> str:
         """The passage with its headings before its text, as a handbook's chunks are embedded."""
@@ -54,8 +57,8 @@ def section_text(section: Section) -> Text:
 
 
 def run_text(run: Pair) -> Text:
-    """Neighbouring pairs, joined, as a passage."""
-    return Text(f"{run.source}#{run.block}", "", "", run.en, run.es, prose=True)
+    """Neighbouring pairs, joined, as a passage without a title."""
+    return Text(f"{run.source}#{run.block}", "", "", run.en, run.es, run=True)
 
 
 def corpus_texts(pairs: Iterable[Pair], sections: Iterable[Section], min_words: int = 40) -> list[Text]:
@@ -65,11 +68,11 @@ def corpus_texts(pairs: Iterable[Pair], sections: Iterable[Section], min_words: 
     return list({text.es: text for text in texts}.values())
 
 
-def read_questions(folder: Path, texts: Iterable[Text], names: str = "corpus-*.jsonl") -> list[Question]:
+def read_questions(folder: Path, texts: Iterable[Text]) -> list[Question]:
     """Questions about passages of the corpus, named by ``passage_id``; those about passages it lacks are left out."""
     numbers = {passage_id(text.es): number for number, text in enumerate(texts)}
     questions = []
-    for row in _rows(folder, names):
+    for row in _rows(folder, "corpus-*.jsonl"):
         number = numbers.get(str(row["id"]))
         if number is not None:
             questions.append(Question(str(row["en"]), str(row["es"]), number))
@@ -82,10 +85,11 @@ def read_written(folder: Path, names: Sequence[str] = WRITTEN) -> tuple[list[Tex
     questions: list[Question] = []
     for name in names:
         for row in _rows(folder, name):
-            document = str(row.get("company") or row.get("topic"))
+            document = str(row.get("company") or row.get("topic") or row["title_es"])
             texts.append(Text(document, str(row["title_en"]), str(row["title_es"]), str(row["en"]), str(row["es"])))
             asked = row["questions"]
-            assert isinstance(asked, list)
+            if not isinstance(asked, list) or not all(isinstance(q, dict) and {"en", "es"} <= q.keys() for q in asked):
+                raise CorpusError(f"{folder}, {name}: the questions about {row['title_es']!r} need en and es each.")
             questions.extend(Question(str(q["en"]), str(q["es"]), len(texts) - 1) for q in asked)
     return texts, questions
 
@@ -125,6 +129,8 @@ def read_words(folder: Path) -> list[tuple[str, str]]:
 
 
 def _rows(folder: Path, names: str) -> Iterator[Mapping[str, object]]:
+    if not folder.is_dir() and folder.name != DEVELOPMENT:
+        raise CorpusError(f"{folder} is no folder: name one with written texts, or an empty one to do without.")
     needed = {"en", "es", *_NEEDED.get(names, ())}
     for path in sorted(folder.glob(names)):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import string
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,10 +17,11 @@ from training.corpus import Pair
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 ZIPF = 60_000
 ZIPF_OFFSET = 300
-# Named beforehand: the trainer numbers them in the order of a hash map, and equally frequent pieces by these numbers.
-_CONTINUATIONS = tuple(f"##{character}" for character in string.digits + string.ascii_lowercase)
 _WORD = re.compile(r"[a-z]{3,}")
-_LATIN_EXTRAS = frozenset("¡¿«»‘’“”–—…·°ºª€£$§©®™×÷±≤≥≈→←↑↓•½¼¾²³µß")
+_LATIN_EXTRAS = "¡¿«»‘’“”–—…·°ºª€£$§©®™×÷±≤≥≈→←↑↓•½¼¾²³µß"
+# Named beforehand: the trainer numbers them in the order of a hash map, and equally frequent pieces by these numbers.
+_INNER = [c for c in _LATIN_EXTRAS if not unicodedata.category(c).startswith("P")]
+_CONTINUATIONS = tuple(f"##{character}" for character in [*string.digits, *string.ascii_lowercase, *_INNER])
 
 
 def teacher_pieces(tokenizer_file: Path) -> list[str]:
