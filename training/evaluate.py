@@ -48,7 +48,11 @@ def evaluate(
 
     The last of ``models`` is the one whose lexicon BM25 uses, and that is fused with it. ``corpus`` adds its held-out
     documents; ``handbook`` and ``questions`` add another handbook.
+
+    Raises FaroError when only one of these two is given.
     """
+    if (handbook is None) != (questions is None):
+        raise FaroError("--handbook and --questions belong together: give both or neither.")
     encoders = [load_encoder(str(model)) for model in models]
     dense = [float_bert(TEACHER, teacher)]
     dense += [served(_name(model), encoder) for model, encoder in zip(models, encoders, strict=True)]
@@ -68,11 +72,10 @@ def evaluate_forms(encoder: NeuralEncoder, served_folder: Path, work: Path) -> s
 
     Raises FaroError when the served folder was made from another encoder.
     """
-    if (served_folder / "config.json").is_file():
-        pieces = json.loads((served_folder / "config.json").read_text(encoding="utf-8"))["vocab_size"]
-        if pieces != encoder.words.num_embeddings:
-            raise FaroError(f"{served_folder} has {pieces} word pieces, the weights {encoder.words.num_embeddings}.")
     loaded = load_encoder(str(served_folder))
+    pieces = json.loads((served_folder / "config.json").read_text(encoding="utf-8"))["vocab_size"]
+    if pieces != encoder.words.num_embeddings:
+        raise FaroError(f"{served_folder} has {pieces} word pieces, the weights {encoder.words.num_embeddings}.")
     tasks = _own_tasks(loaded)
     return forms_table(compare_forms(encoder, served_folder, work, tasks, _long_passage(loaded, tasks)))
 
@@ -81,8 +84,6 @@ def _tasks(
     encoder: Encoder, corpus: Path | None, handbook: Path | None, questions: Path | None, texts: Path
 ) -> list[Task]:
     tasks = _own_tasks(encoder)
-    if (handbook is None) != (questions is None):
-        raise FaroError("--handbook and --questions belong together: give both or neither.")
     if handbook and questions:
         tasks += handbook_tasks(handbook.name, handbook, questions, encoder, load_settings().chunk_tokens)
     if corpus:

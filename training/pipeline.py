@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -102,7 +101,8 @@ def build(
     teacher, teacher_tokenizer = load_teacher(teacher_folder, recipe.max_tokens)
     _keep_to_one_recipe(work, recipe, [corpus_folder, texts, teacher_folder])
     tokenizer_file = work / "tokenizer.json"
-    extra = [*read_parallel(texts), *_as_pairs("dictionary", corpus.words), *_as_pairs("common", read_words(texts))]
+    written, common = read_parallel(texts), read_words(texts)
+    extra = [*written, *_as_pairs("dictionary", corpus.words), *_as_pairs("common", common)]
     if not tokenizer_file.exists():
         _write_tokenizer(corpus, extra, teacher_folder / "tokenizer.json", tokenizer_file, recipe)
     tokenizer = Tokenizer.from_file(str(tokenizer_file))
@@ -124,8 +124,7 @@ def build(
     write_folder(tuned, tokenizer_file, target, recipe.max_tokens)
     logger.info("learning the lexicon")
     lexicon_pairs = sample_by_source(corpus.pairs["train"], recipe.lexicon_per_source, recipe.seed)
-    lexicon_pairs += [pair for pair in extra if pair.kind == "written"]
-    write_lexicon(learn_lexicon(lexicon_pairs, [*corpus.words, *read_words(texts)]), target)
+    write_lexicon(learn_lexicon([*lexicon_pairs, *written], [*corpus.words, *common]), target)
     logger.info("written to %s", target)
 
 
@@ -226,17 +225,21 @@ def training_texts(corpus: Corpus, questions: Path, plain: int, seed: int) -> tu
 def _keep_to_one_recipe(work: Path, recipe: Recipe, folders: Sequence[Path]) -> None:
     """Write down what ``work`` is made from, or see that it is still the same."""
     free = replace(recipe, distill=replace(recipe.distill, minutes=None), tune=replace(recipe.tune, minutes=None))
-    content: dict[str, Any] = {"recipe": asdict(free), "files": {}}
-    for folder in folders:
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            with path.open("rb") as file:
-                content["files"][str(path.relative_to(folder))] = hashlib.file_digest(file, "sha256").hexdigest()
+    content = {"recipe": asdict(free), "files": [_digests(folder) for folder in folders]}
     kept = work / "recipe.json"
     if not kept.exists():
         work.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     elif json.loads(kept.read_text(encoding="utf-8")) != content:
         raise FaroError(f"{work} was begun with another recipe, corpus or teacher: give a new work folder.")
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    digests = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        with path.open("rb") as file:
+            digests[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+    return digests
 
 
 def _as_pairs(source: str, words: Sequence[tuple[str, str]]) -> list[Pair]:

@@ -8,6 +8,7 @@ import string
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
@@ -66,24 +67,30 @@ def whole_words(words: Iterable[Pair], pairs: Sequence[Pair], per_source: int) -
     that English has too, names above all, stay as the teacher cuts them: it understands them so.
     """
     normalise = _normalizer().normalize_str
-    common: dict[str, bool] = {}
-    others: dict[str, bool] = {}
+    common: list[str] = []
+    others: set[str] = set()
+    english_too: set[str] = set()
     for word in words:
         spanish = normalise(word.es)
-        if _WORD.fullmatch(spanish):
-            known = others if word.source == "dictionary" else common
-            known[spanish] = known.get(spanish, True) and spanish not in _WORD.findall(normalise(word.en))
+        if not _WORD.fullmatch(spanish):
+            continue
+        if spanish in _WORD.findall(normalise(word.en)):
+            english_too.add(spanish)
+        elif word.source == "dictionary":
+            others.add(spanish)
+        else:
+            common.append(spanish)
     counts = Counter(match for text in _balanced(pairs, (), per_source) for match in _WORD.findall(normalise(text)))
     ordered = [*common, *sorted(others, key=lambda word: (-counts[word], word))]
-    return [word for word in dict.fromkeys(ordered) if common.get(word, True) and others.get(word, True)]
+    return [word for word in dict.fromkeys(ordered) if word not in english_too]
 
 
 def student_vocabulary(kept: Sequence[str], *spanish: tuple[Iterable[str], int]) -> list[str]:
     """``kept`` followed by Spanish pieces that it lacks: of each list in turn, at most the number beside it."""
     chosen = dict.fromkeys(kept)
     for pieces, most in spanish:
-        new = (piece for piece in pieces if piece not in chosen and can_occur_in_latin_text(piece))
-        chosen.update(dict.fromkeys(list(dict.fromkeys(new))[:most]))
+        new = dict.fromkeys(piece for piece in pieces if piece not in chosen and can_occur_in_latin_text(piece))
+        chosen.update(dict.fromkeys(islice(new, most)))
     return list(chosen)
 
 
